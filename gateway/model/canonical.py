@@ -1,0 +1,58 @@
+"""Canonical bytes (RFC 8785, JCS) for the values the protocol hashes, and base64url in its one form.
+
+With ASCII keys and only strings, booleans, null, integers below 2^53, lists and objects, the
+standard library's encoder with sorted keys gives the same bytes as JCS; `tests/vectors` compare
+the two.  Floats are refused rather than formatted.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, Union
+
+Json: TypeAlias = Union[None, bool, int, str, Sequence["Json"], Mapping[str, "Json"]]
+
+INTEGER_MAX = 2**53 - 1
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def jcs(value: Json) -> bytes:
+    """The RFC 8785 bytes of `value`.  Raises ValueError for a float, a big integer or a non-ASCII key."""
+    _check(value)
+    return _encode(value).encode("utf-8")
+
+
+def _check(value: object) -> None:
+    match value:
+        case None | bool() | str():
+            return
+        case int():
+            if abs(value) > INTEGER_MAX:
+                raise ValueError("integer beyond 2^53")
+        case dict():
+            for key, inner in value.items():
+                if not (isinstance(key, str) and key.isascii()):
+                    raise ValueError("object keys are ASCII strings")
+                _check(inner)
+        case list() | tuple():
+            for inner in value:
+                _check(inner)
+        case _:
+            raise ValueError(f"{type(value).__name__} has no canonical form here")
+
+
+def b64url(raw: bytes) -> str:
+    """RFC 4648 section 5 without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def unb64url(text: str) -> bytes:
+    """The inverse of `b64url`.  Raises ValueError for padding, other alphabets and non-zero trailing bits."""
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError("not base64url") from error
+    if b64url(raw) != text:
+        raise ValueError("not the canonical base64url form")
+    return raw

@@ -1,0 +1,155 @@
+"""Requests, decisions, acknowledgements …: the regional documents that travel as signed contents.
+
+Each class is one XML root element of the standard (`standards/xsd/1.0/`), read and written by
+`gateway.mapping.documents`.  Times are aware UTC datetimes; credits are `Credits`.
+A document never names a transfer id: the envelope's `scp` does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from gateway.model.units import Credits
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Content `identity`: who the learner is.  Personal; the only document with a full citizen number."""
+
+    citizen_id: str
+    name: str
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Content `request`: opens a transfer for one learner towards one accepting bank.
+
+    `records` are stable record ids of the source bank, unique and in order; `accounts` maps member id
+    to the learner's account there, as far as the facing bank knows it.
+    """
+
+    source: str
+    accepting: str
+    facing: str
+    programme_code: str
+    programme_name: str
+    purpose: str
+    records: tuple[str, ...]
+    accounts: Mapping[str, str]
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Contents `consent` and `consent-source`: the learner's permission for one recipient and one purpose.
+
+    The seven items of PIPL articles 17 and 23: recipient, its contact, purpose, method, kinds of data,
+    retention, rights.  `notice_digest` is the SHA-256 (hex) of the notice text shown.
+    """
+
+    consent_id: str
+    controller: str
+    recipient: str
+    recipient_contact: str
+    purpose: str
+    method: str
+    kinds: tuple[str, ...]
+    retention_until: date
+    rights: str
+    notice_digest: str
+    source: str
+    records: tuple[str, ...]
+    given_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationItem:
+    """`closed` is "" where the source confirms the record, else a reason of table `closed_reason`."""
+
+    record: str
+    closed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Content `confirmation`: what the source bank says of each requested record (pulled mode)."""
+
+    account: str
+    items: tuple[ConfirmationItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Content `acknowledgement`: the accepting bank has verified and kept the case.
+
+    Exactly one of `account` and `none_reason` is non-empty.
+    """
+
+    account: str
+    none_reason: str
+    received_at: datetime
+
+
+class Verdict(StrEnum):
+    """The accepting bank's word on one item."""
+
+    RECOGNISED = "recognised"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionItem:
+    """`credits` are regional credits recognised (0 for a zero-credit exemption or a refusal).
+
+    `awarded` and `awarded_unit` are what the accepting bank books in its own unit.  `reason` is a code of
+    table `decision_reason`; `text` is for people.
+    """
+
+    record: str
+    verdict: Verdict
+    credits: Credits
+    awarded: str
+    awarded_unit: str
+    target_course: str
+    reason: str
+    rule: str
+    text_zh: str
+    text_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Content `decision`: item by item."""
+
+    programme_code: str
+    decided_at: datetime
+    decided_by: str
+    items: tuple[DecisionItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Content `posting`: the bank has booked the decision, or says why it cannot.
+
+    `impossible` is "" for done, else a reason code; `reference` is the bank's own booking reference.
+    """
+
+    impossible: str
+    reference: str
+    posted_at: datetime
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Content `withdrawal`, also content `refusal` of `decline`: a reason code and words."""
+
+    reason: str
+    text: str
+
+
+Document: TypeAlias = Identity | Request | Consent | Confirmation | Acknowledgement | Decision | Posting | Withdrawal
