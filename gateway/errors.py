@@ -94,7 +94,7 @@ class PeerError(GatewayError):
     branch = "peer"
 
 
-class PeerUnavailable(PeerError):
+class PeerUnavailableError(PeerError):
     """Nothing is known to be wrong with the message: try again later."""
 
     retry = True
@@ -112,7 +112,7 @@ class StorageError(GatewayError):
     branch = "storage"
 
 
-class StorageBusy(StorageError):
+class StorageBusyError(StorageError):
     """The database could not take it just now."""
 
     retry = True

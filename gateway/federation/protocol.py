@@ -14,7 +14,7 @@ ENVELOPE_TYP: Final = "ceg-envelope+jws"
 RECEIPT_TYP: Final = "ceg-receipt+json"
 
 HEADER_ENVELOPE: Final = "Credit-Envelope"
-HEADER_SECRET: Final = "Credit-Secret"
+HEADER_SECRET: Final = "Credit-Secret"  # noqa: S105 (a header name)
 HEADER_REPEATED: Final = "Credit-Repeated"
 
 CLAIMS_REQUIRED: Final = ("v", "iss", "aud", "jti", "iat", "exp", "act", "con")

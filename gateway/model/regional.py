@@ -49,7 +49,7 @@ class Scale(StrEnum):
 
     PERCENT = "PERCENT"
     LEVEL5 = "LEVEL5"
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 (pass or fail, no password)
     GPA5 = "GPA5"
     PUTONGHUA = "PUTONGHUA"
     ATTENDANCE = "ATTENDANCE"
@@ -194,8 +194,9 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class LossReport:
-    """Accounts for every source value of one run: `values_read` = `values_mapped` + those named in `losses` with fate retained, dropped or refused.
+    """Accounts for every source value of one run.
 
+    `values_read` = `values_mapped` + the losses whose fate is retained, dropped or refused.
     `direction` is `to_regional` or `to_local`.
     """
 
