@@ -5,7 +5,7 @@ value inside the part.  Nothing else escapes from an adapter, whatever the bytes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.model.local import Ignored, LocalPart, PartManifest, Quarantined
@@ -16,6 +16,8 @@ class FeedPart:
     """One learner's bytes cut from a feed, in the same format, with the manifest the connector sends beside it.
 
     `learner_key` groups parts of one learner inside this bank (account, or citizen number for Anhui).
+    `rows` are the rows of the feed, in the part's order.  `natural_keys` maps a row of the part to the key
+    under which the caller keeps its record id for the next feed (`known_ids`); empty where the bank has ids.
     """
 
     learner_key: str
@@ -23,6 +25,7 @@ class FeedPart:
     media_type: str
     manifest: PartManifest
     rows: tuple[int, ...]
+    natural_keys: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +60,12 @@ class RegionAdapter(Protocol):
         """Cut a feed of many learners into one part a learner.
 
         `known_ids` maps a row's natural key to the stable record id given to it before (Jiangsu, Anhui).
+        """
+        ...
+
+    def digest_matches(self, citizen_number: str, digest: str) -> bool:
+        """Whether the format's own digest of a citizen number (Zhejiang's `idDigest`) is this number's.
+
+        Formats without such a digest never give one and answer False.
         """
         ...

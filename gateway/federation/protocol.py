@@ -47,8 +47,6 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "withdraw": (("withdrawal",), ()),
     "noted": ((), ()),
     "collect": ((), ()),
-    "consent": (("consent",), ()),
-    "consent-withdraw": (("withdrawal",), ()),
     # gateway to bank
     "forward": (
         ("case", "request", "identity", "consent"),
@@ -56,9 +54,42 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "notify": (("notice",), ("decision",)),
     "fetch": (("case", "request", "identity", "consent-source"), ()),
+    "refusal": (("refusal",), ()),
 }
 """Acts that are not carried out yet have no row: they answer `transfer.not_yet`."""
 
 MEDIA_XML: Final = "application/xml"
 MEDIA_JSON: Final = "application/json"
 MEDIA_JWS: Final = "application/jose"
+
+STATUS: Final[dict[str, int]] = {
+    "format": 400,
+    "format.too_large": 413,
+    "record": 422,
+    "mapping": 422,
+    "standard": 422,
+    "trust": 401,
+    "trust.replay_conflict": 409,
+    "trust.suspended": 403,
+    "trust.digest_mismatch": 400,
+    "trust.bad_envelope": 400,
+    "trust.missing_content": 400,
+    "trust.unexpected_content": 400,
+    "consent": 403,
+    "transfer": 409,
+    "transfer.unknown": 404,
+    "transfer.no_agreement": 403,
+    "transfer.not_your_role": 403,
+    "transfer.not_yet": 501,
+    "transfer.bad_document": 422,
+    "peer": 502,
+    "transferlog": 500,
+    "storage": 503,
+    "settings": 500,
+}
+"""The result a code answers with, by the longest matching prefix.  It is signed in leaves, so it is part of the wire."""
+
+
+def status_of(code: str) -> int:
+    """The HTTP status (and channel result) of an error code."""
+    return STATUS.get(code) or STATUS[code.split(".", 1)[0]]

@@ -103,9 +103,11 @@ class LocalPart:
 class PartManifest:
     """What the connector says beside a part whose format cannot: period and ids of rows (Jiangsu, Anhui).
 
-    `ids` maps the 1-based row of the part to the stable record id.  `identity_salt`-like facts are not
+    `ids` maps the 1-based row of the part to the stable record id; `issues` the row to quality-issue codes
+    that only the whole feed showed (Anhui's identity conflicts).  `identity_salt`-like facts are not
     here: they are adapter settings.
     """
 
     period: str = ""
     ids: Mapping[int, str] = field(default_factory=dict)
+    issues: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

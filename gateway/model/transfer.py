@@ -87,6 +87,7 @@ class Act(StrEnum):
     CONSENT = "consent"
     CONSENT_WITHDRAW = "consent-withdraw"
     CLEAR = "clear"
+    REFUSAL = "refusal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ TABLE: tuple[Rule, ...] = (
 CARRIED_OUT = frozenset(
     {
         Act.REQUEST, Act.CONFIRM, Act.DECLINE, Act.ACKNOWLEDGE, Act.DECIDE, Act.POSTED, Act.WITHDRAW,
-        Act.FORWARD, Act.NOTIFY, Act.NOTED, Act.COLLECT, Act.FETCH, Act.CONSENT, Act.CONSENT_WITHDRAW,
+        Act.FORWARD, Act.NOTIFY, Act.NOTED, Act.COLLECT, Act.FETCH, Act.REFUSAL,
     }
 )  # fmt: skip
 """What this version carries out.  Any other act answers `transfer.not_yet`."""

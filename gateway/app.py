@@ -1,0 +1,259 @@
+"""The composition root: the only place that builds things.
+
+`build` takes clock, ids and chance; `ceg serve` passes the real ones, the sandbox may pass seeded
+ones.  Nothing else differs.
+"""
+
+import asyncio
+import json
+import random
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from gateway.adapters.contract import RegionAdapter
+from gateway.adapters.loader import load_adapters
+from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
+from gateway.crypto.sealing import KeyEncryptionKey
+from gateway.errors import GatewayError, SettingsError
+from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.members import Channel
+from gateway.federation.protocol import GATEWAY_ID
+from gateway.federation.registry import TrustFile
+from gateway.mapping.engine import Mapper, load_mapper
+from gateway.mapping.schema import Standard
+from gateway.model.codes import load_code_tables
+from gateway.model.ports import Clock, IdSource
+from gateway.settings import Settings
+from gateway.storage.committer import Committer
+from gateway.storage.database import load_queries
+from gateway.storage.schema import upgrade
+from gateway.storage.sqlite import SqliteDatabase
+from gateway.system import data_folder, package_folder
+from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
+from gateway.transfers.answers import Answer
+from gateway.transfers.courier import Courier, Pace
+from gateway.transfers.dispatch import Dispatcher
+from gateway.transfers.intake import Reader
+from gateway.transfers.log_reading import LogReading
+from gateway.transfers.mailbox import Mailbox
+from gateway.transfers.receive import Receiver
+from gateway.transfers.registry import Registry, SyncRegistry
+from gateway.transfers.status import Status
+from gateway.transfers.unit_of_work import Change, Ledger
+from gateway.transfers.vault import Vault
+from gateway.web.routes import Parts, member_app, ops_app
+
+log = structlog.get_logger("gateway.app")
+DATABASE_FILE = "gateway.db"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSigner:
+    """The transfer log's own key, as notes name it."""
+
+    key: SigningKey
+    note_key: NoteKey
+
+    @property
+    def name(self) -> str:
+        return self.note_key.name
+
+    @property
+    def key_id(self) -> bytes:
+        return self.note_key.id
+
+    def sign(self, message: bytes) -> bytes:
+        return self.key.sign(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What reads and writes formats: loaded once, used by gateway, connector and command line alike."""
+
+    standard: Standard
+    mapper: Mapper
+    regions: Mapping[str, RegionAdapter]
+
+
+def load_tools() -> Tools:
+    """Standards, code tables, mapping rules and the four adapters of this installation."""
+    standards = data_folder("standards")
+    codes = load_code_tables(standards)
+    mapper = load_mapper(package_folder() / "mapping" / "rules", codes)
+    return Tools(Standard(standards), mapper, load_adapters(region_settings()))
+
+
+def region_settings() -> dict[str, dict[str, object]]:
+    """The `[adapter]` table of each `config/regions/<region>.toml`."""
+    found: dict[str, dict[str, object]] = {}
+    for file in sorted((data_folder("config") / "regions").glob("*.toml")):
+        table = tomllib.loads(file.read_text("utf-8"))
+        found[str(table["region"])] = table["adapter"]
+    return found
+
+
+def load_trust(settings: Settings) -> TrustFile:
+    """The trust file under its pinned registry key.  Raises SettingsError, TrustError."""
+    try:
+        pinned = VerifyKey.from_jwk(json.loads(settings.trust.registry_key_file.read_text("ascii")))
+        raw = settings.trust.file.read_bytes()
+        signature = settings.trust.signature_file.read_text("ascii")
+    except (OSError, ValueError) as error:
+        raise SettingsError("settings.trust_file", "信任文件无法读取", "the trust file cannot be read", reason=type(error).__name__) from error
+    return TrustFile.load(raw, signature, [pinned])
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A built node.  `run` keeps it working."""
+
+    settings: Settings
+    tools: Tools
+    database: SqliteDatabase
+    committer: Committer[Change, Answer]
+    ledger: Ledger
+    registry: Registry
+    receiver: Receiver
+    courier: Courier
+    parts: Parts
+    ids: IdSource
+    clock: Clock
+
+    async def sync_registry(self, trust: TrustFile) -> None:
+        """Make a trust file's changes leaves first, then law."""
+        await self.committer.submit(SyncRegistry(trust, self.ids.jti(), GATEWAY_ID, self.settings.log.origin))
+        self.registry.replace(trust)
+
+    async def run(self) -> None:
+        """Write, deliver and watch the trust file until cancelled.  If one of them dies, all stop."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.committer.run())
+            await self.sync_registry(self.registry.trust)
+            tasks.create_task(self.courier.run())
+            tasks.create_task(self._watch_trust())
+            self.parts.ready.set()
+
+    async def _watch_trust(self) -> None:
+        """A new trust file works at once, without a restart; a bad one is refused and the old one stays."""
+        seen = self.settings.trust.signature_file.stat().st_mtime_ns
+        while True:
+            await asyncio.sleep(self.settings.trust.poll_s)
+            try:
+                found = self.settings.trust.signature_file.stat().st_mtime_ns
+                if found != seen:
+                    trust = load_trust(self.settings)
+                    if trust.data.serial > self.registry.trust.data.serial:
+                        await self.sync_registry(trust)
+                        log.info("trust_file_taken", serial=trust.data.serial)
+                    seen = found
+            except (OSError, GatewayError) as error:
+                log.error("trust_file_refused", code=getattr(error, "code", type(error).__name__))
+
+
+async def build(settings: Settings, session: aiohttp.ClientSession, clock: Clock, ids: IdSource, chance: random.Random, tools: Tools) -> Gateway:
+    """Open the database and wire a node.  Raises SettingsError, TrustError, StorageError."""
+    trust = load_trust(settings)
+    trust.check_current(clock.now())
+    file = settings.node.data_folder / DATABASE_FILE
+    upgrade(file)
+    database = await SqliteDatabase.open(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
+    registry = Registry(trust)
+    members = trust.data.members
+    adapters = {member.id: tools.regions[member.region] for member in members}
+    log_key = SigningKey.load(settings.keys.log_key_file)
+    signing_key = SigningKey.load(settings.keys.signing_key_file)
+    reading = LogReading(database)
+    lanes: list[Courier] = []
+    ledger = Ledger(
+        reading,
+        clock,
+        LogSigner(log_key, NoteKey(settings.log.origin, LOG_SIGNATURE, log_key.public_raw)),
+        lambda woken: lanes[0].wake(woken),
+    )
+    committer = Committer[Change, Answer](
+        database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max
+    )
+    vault = Vault(database, KeyEncryptionKey.load(settings.keys.master_key_file), ids)
+    dispatcher = Dispatcher(
+        database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids
+    )
+    receiver = Receiver(
+        registry=registry,
+        reader=Reader(adapters, tools.mapper, tools.standard, read_secret_file(settings.keys.nullifier_key_file), ids),
+        vault=vault,
+        database=database,
+        committer=committer,
+        ledger=ledger,
+        reading=reading,
+        signing_key=signing_key,
+        pseudonym_key=read_secret_file(settings.keys.pseudonym_key_file),
+        clock=clock,
+        ids=ids,
+    )
+    delivery = settings.delivery
+    courier = Courier(
+        dispatcher,
+        HttpsChannel(session, delivery.timeout_s),
+        committer,
+        {member.id: member.endpoint for member in members if member.channel is Channel.PUSH},
+        clock,
+        chance,
+        Pace(delivery.first_s, delivery.most_s, delivery.acknowledge_s, delivery.idle_s),
+    )
+    lanes.append(courier)
+    parts = Parts(
+        receiver=receiver,
+        mailbox=Mailbox(receiver, dispatcher),
+        status=Status(database, reading),
+        reading=reading,
+        ledger=ledger,
+        heard_from=courier.heard_from,
+        public_url=settings.listen.public_url,
+        body_bytes_max=settings.listen.body_bytes_max,
+        ready=asyncio.Event(),
+    )
+    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, parts, ids, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a served node listens."""
+
+    member_api: str
+    operations: str
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
+    """Listen, and run the node in the background while the body runs."""
+    settings = gateway.settings.listen
+    members = web.AppRunner(member_app(gateway.parts), access_log=None)
+    ops = web.AppRunner(ops_app(gateway.parts), access_log=None)
+    try:
+        member_url = await _listen(members, settings.host, settings.port)
+        ops_url = await _listen(ops, settings.ops_host, settings.ops_port)
+        gateway.parts.listening(settings.public_url or member_url)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(gateway.run())
+            await gateway.parts.ready.wait()
+            yield Addresses(settings.public_url or member_url, ops_url)
+            running.cancel()
+    finally:
+        await members.cleanup()
+        await ops.cleanup()
+        await gateway.database.close()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    address = runner.addresses[0]
+    return f"http://{address[0]}:{address[1]}"
+

@@ -1,0 +1,386 @@
+"""The one door to lxml: hostile bytes to a bounded tree, a compiled schema, and escaping for writers.
+
+Order of work: size, encoding, NUL, DTD marks, XML version, a ceiling on tags, and only then the
+parser (no DTD, no entities, no network, no huge trees, comments and processing instructions
+dropped), and after it the exact limits.  A DTD is refused by rule and not left to the parser,
+because with one libxml2 accepts documents that are not well formed.  GB encodings are decoded
+once, in `gateway.formats.gb18030`, since libxml2's own table differs from the standard's.
+Whatever the bytes, nothing but FormatError leaves `parse_xml`.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeAlias, cast
+
+from lxml import etree
+from lxml.etree import _Element, _LogEntry
+
+from gateway.errors import FormatError
+from gateway.formats.gb18030 import decode_gb18030
+
+Element: TypeAlias = _Element
+
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+FAULTS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class XmlLimits:
+    """Bytes of the document, nesting, elements, attributes of one element, characters of one text or attribute value."""
+
+    bytes_max: int = 8 * 1024 * 1024
+    depth_max: int = 32
+    nodes_max: int = 250_000
+    attributes_max: int = 64
+    text_max: int = 64 * 1024
+
+
+DEFAULT_LIMITS = XmlLimits()
+
+_GB_NAMES = frozenset({"gb18030", "gbk", "gb2312"})
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_DTD_MARK = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
+_DECLARATION = re.compile(
+    rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<q>[\"'])(?P<version>[^\"'<>]{0,32})(?P=q)"
+    rb"(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<e>[\"'])(?P<encoding>[^\"'<>]{0,64})(?P=e))?"
+    rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:\"(?:yes|no)\"|'(?:yes|no)'))?[ \t\r\n]*\?>"
+)
+_DECLARATION_START = re.compile(rb"<\?xml[ \t\r\n]")
+
+
+class _PerThread(threading.local):
+    """Parser and XPath objects lock themselves: one set a thread, so that threads do not wait for each other."""
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            no_network=True,
+            huge_tree=False,
+            recover=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        self.depth: dict[int, etree.XPath] = {}
+        self.nodes = etree.XPath("count(//*)")
+        self.crowded = etree.XPath("boolean(//*[count(@*) > $most])")
+        self.long = etree.XPath("boolean(//text()[string-length() > $most] | //@*[string-length() > $most])")
+        self.xsi = etree.XPath("//*[@xsi:*]", namespaces={"xsi": XSI})
+
+
+_local = _PerThread()
+
+
+def parse_xml(content: bytes, *, limits: XmlLimits = DEFAULT_LIMITS) -> Element:
+    """The root element of hostile bytes.
+
+    UTF-8 (with or without mark, also when undeclared), GB18030, GBK and GB2312 are read; every other
+    encoding is refused.  Raises FormatError: `format.too_large`, `format.encoding`, `format.doctype`,
+    `format.xml_version`, `format.malformed`, `format.too_deep`, `format.too_many_nodes`.
+    """
+    if len(content) > limits.bytes_max:
+        raise FormatError("format.too_large", "文件过大", "the document is too large", bytes=len(content), most=limits.bytes_max)
+    content = _as_utf8(content, limits)
+    if content.count(b"<") > 2 * limits.nodes_max:
+        raise _too_many_nodes(limits)
+    try:
+        root = etree.fromstring(content, _local.parser)
+    except etree.XMLSyntaxError as error:
+        raise _syntax_error(error) from None
+    _check_tree(root, content, limits)
+    return root
+
+
+def _as_utf8(content: bytes, limits: XmlLimits) -> bytes:
+    """The same document in UTF-8 without mark and declaration, lines kept.  Refuses what is refused by rule."""
+    marked = content.startswith(_UTF8_BOM)
+    content = content[len(_UTF8_BOM) :] if marked else content
+    _refuse_marks(content)
+    name, content = _declared(content)
+    if name in _GB_NAMES and not marked:
+        return _from_gb(content, limits)
+    if name != "utf-8":
+        raise _encoding("只接受 UTF-8、GB18030、GBK、GB2312 编码", "only UTF-8, GB18030, GBK and GB2312 are accepted")
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _encoding("不是有效的 UTF-8", "the bytes are not UTF-8", error.start) from None
+    return content
+
+
+def _refuse_marks(content: bytes) -> None:
+    if content.startswith(_UTF16_BOMS) or b"\0" in content[:8]:
+        raise _encoding("UTF-16 或 UTF-32 不被接受", "UTF-16 and UTF-32 are not accepted")
+    if b"\0" in content:
+        raise _malformed("文件含空字符", "the document holds a NUL character")
+    if _DTD_MARK.search(content):
+        raise FormatError("format.doctype", "不接受 DOCTYPE 或实体声明", "a document type or entity declaration is not accepted")
+
+
+def _declared(content: bytes) -> tuple[str, bytes]:
+    """The declared encoding in lower case, and the document without its declaration."""
+    if not _DECLARATION_START.match(content):
+        return "utf-8", content
+    found = _DECLARATION.match(content)
+    if found is None:
+        raise _malformed("XML 声明有误", "the XML declaration is malformed")
+    if found["version"] != b"1.0":
+        raise FormatError("format.xml_version", "只接受 XML 1.0", "only XML 1.0 is accepted")
+    name = (found["encoding"] or b"utf-8").decode("latin-1").lower()
+    return name, b"\n" * found[0].count(b"\n") + content[found.end() :]
+
+
+def _from_gb(content: bytes, limits: XmlLimits) -> bytes:
+    """A GB text grows by half in UTF-8; the marks are looked for again, now in whole characters."""
+    encoded = decode_gb18030(content).text.encode("utf-8")
+    if len(encoded) > 2 * limits.bytes_max:
+        raise FormatError("format.too_large", "文件过大", "the document is too large", bytes=len(encoded), most=2 * limits.bytes_max)
+    _refuse_marks(encoded)
+    return encoded
+
+
+def _check_tree(root: Element, content: bytes, limits: XmlLimits) -> None:
+    """The exact limits.  Each is looked at only where the bytes leave it possible, so a small document costs one query."""
+    if _deeper_than(limits.depth_max)(root):
+        raise FormatError("format.too_deep", "元素嵌套过深", "elements are nested too deeply", most=limits.depth_max)
+    if content.count(b"<") > limits.nodes_max and cast("float", _local.nodes(root)) > limits.nodes_max:
+        raise _too_many_nodes(limits)
+    if content.count(b"=") > limits.attributes_max and _local.crowded(root, most=limits.attributes_max):
+        raise FormatError("format.too_many_nodes", "元素属性过多", "an element has too many attributes", most=limits.attributes_max)
+    if len(content) > limits.text_max and _local.long(root, most=limits.text_max):
+        raise FormatError("format.too_large", "文本过长", "a text or attribute value is too long", most=limits.text_max)
+
+
+def _deeper_than(depth: int) -> etree.XPath:
+    query = _local.depth.get(depth)
+    if query is None:
+        query = _local.depth[depth] = etree.XPath("boolean(" + "/*" * (depth + 1) + ")")
+    return query
+
+
+def _syntax_error(error: etree.XMLSyntaxError) -> FormatError:
+    """The parser's text may quote the document, so only the place is passed on."""
+    line = error.lineno or 0
+    if "excessive depth" in str(error).lower():
+        return FormatError("format.too_deep", "元素嵌套过深", "elements are nested too deeply", line=line)
+    return _malformed("XML 格式不正确", "the XML is not well formed", line)
+
+
+def _malformed(zh: str, en: str, line: int = 1) -> FormatError:
+    return FormatError("format.malformed", zh, en, line=line)
+
+
+def _encoding(zh: str, en: str, offset: int = 0) -> FormatError:
+    return FormatError("format.encoding", zh, en, offset=offset)
+
+
+def _too_many_nodes(limits: XmlLimits) -> FormatError:
+    return FormatError("format.too_many_nodes", "元素过多", "there are too many elements", most=limits.nodes_max)
+
+
+# Reading a tree without importing lxml elsewhere.
+
+
+def local_name(element: Element) -> str:
+    """The name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def namespace(element: Element) -> str:
+    """The namespace, "" where there is none."""
+    return str(element.tag).rpartition("}")[0][1:]
+
+
+def children(element: Element, name: str = "") -> Iterator[Element]:
+    """Child elements in order; `name` (a local name, or `{namespace}name`) keeps those of that name only."""
+    if not name:
+        yield from element
+        return
+    for child in element:
+        if child.tag == name or (name[0] != "{" and local_name(child) == name):
+            yield child
+
+
+def first_child(element: Element, name: str) -> Element | None:
+    """The first child of that name, as `children` compares names."""
+    return next(children(element, name), None)
+
+
+def child_text(element: Element, name: str) -> str | None:
+    """The text of the first child of that name, exactly as written; "" where it is empty, None where it is absent."""
+    child = first_child(element, name)
+    return None if child is None else text_of(child)
+
+
+def text_of(element: Element) -> str:
+    """The element's own text before its first child, "" where there is none."""
+    return str(element.text) if element.text else ""
+
+
+def attributes(element: Element) -> dict[str, str]:
+    """Attributes in document order; names in a namespace as `{namespace}name`."""
+    return {str(name): str(value) for name, value in element.attrib.items()}
+
+
+def line_of(element: Element) -> int:
+    """The 1-based line of the start tag, 0 where it is not known."""
+    line = cast("int | None", element.sourceline)
+    return line or 0
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}").fullmatch
+
+
+def path_of(element: Element) -> str:
+    """`/regionalPart/records/record[2]/title`: local names, a place among like siblings; odd names (they are input) as `*`."""
+    steps: list[str] = []
+    here: Element | None = element
+    while here is not None:
+        name = local_name(here)
+        parent = here.getparent()
+        like = [] if parent is None else list(parent.iterchildren(here.tag))
+        place = f"[{like.index(here) + 1}]" if len(like) > 1 else ""
+        steps.append((name if _PLAIN_NAME(name) else "*") + place)
+        here = parent
+    return "/" + "/".join(reversed(steps))
+
+
+def walk(element: Element) -> Iterator[Element]:
+    """The element and all below it, in document order."""
+    yield from element.iter()
+
+
+# Writing.
+
+_ILLEGAL = "\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
+_SPECIAL_IN_TEXT = re.compile(f"[&<>\r{_ILLEGAL}]").search
+_SPECIAL_IN_ATTRIBUTE = re.compile(f'[&<>"\t\n\r{_ILLEGAL}]').search
+_CANNOT_HOLD = re.compile(f"[{_ILLEGAL}]").search
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})
+
+
+def escape_text(text: str) -> str:
+    """Text for element content; a parser gives back exactly `text`.  Raises FormatError `format.character`."""
+    return _escaped(text, _IN_TEXT) if _SPECIAL_IN_TEXT(text) else text
+
+
+def escape_attribute(text: str) -> str:
+    """Text for a double-quoted attribute value.  Raises FormatError `format.character`."""
+    return _escaped(text, _IN_ATTRIBUTE) if _SPECIAL_IN_ATTRIBUTE(text) else text
+
+
+def _escaped(text: str, table: dict[int, str]) -> str:
+    found = _CANNOT_HOLD(text)
+    if found is not None:
+        point = f"U+{ord(found[0]):04X}"
+        raise FormatError("format.character", f"XML 1.0 不能容纳字符 {point}", f"XML 1.0 cannot hold {point}", character=point)
+    return text.translate(table)
+
+
+def to_bytes(element: Element) -> bytes:
+    """The element as a UTF-8 document with declaration."""
+    return etree.tostring(element, encoding="UTF-8", xml_declaration=True)
+
+
+# Schemas.
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFault:
+    """`path` is an element path, `rule` libxml2's stable name of the rule; `message` never quotes a value of the document."""
+
+    path: str
+    line: int
+    message: str
+    rule: str
+
+
+class _Offline(etree.Resolver):
+    """Gives the named sources and nothing else: a schema can only include its own neighbours."""
+
+    def __init__(self, sources: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self._sources = sources
+
+    def resolve(self, *arguments: Any, **_named: Any) -> Any:
+        """Called by lxml with the address, the public id and a context."""
+        address, _, context = arguments
+        source = self._sources.get(address)
+        if source is None:
+            raise OSError(f"{address} is not among the schema's own files")
+        return self.resolve_string(source, context, base_url=address)
+
+
+class Schema:
+    """A compiled XML schema, usable from any thread.
+
+    lxml keeps the faults of the last validation on the schema object, and threads that share one
+    empty each other's list; so each thread compiles its own.
+    """
+
+    def __init__(self, sources: Mapping[str, bytes], main: str) -> None:
+        """`sources` are schema documents by the name they include each other by; `main` is the one to compile.
+
+        Raises ValueError where they do not compile: schemas are our own files, not input.
+        """
+        if main not in sources:
+            raise ValueError(f"{main} is not among the schema files")
+        self._sources = dict(sources)
+        self._main = main
+        self._compiled = threading.local()
+        self._validator()
+
+    def validate(self, document: Element | bytes, source: bytes | None = None) -> list[SchemaFault]:
+        """What is wrong, in document order, at most 50; empty where it is valid.  Raises FormatError for bad bytes.
+
+        Attributes of the schema-instance namespace are a fault: `xsi:schemaLocation` would make libxml2
+        open files of the document's choosing.  `source`, the bytes of a tree, saves looking for them where
+        the namespace cannot be: it is neither written out nor spelled with character references.
+        """
+        if isinstance(document, bytes):
+            source = document
+            document = parse_xml(source)
+        if source is None or b"&" in source or b"XMLSchema-instance" in source:
+            hinted = cast("list[Element]", _local.xsi(document))
+            if hinted:
+                return [SchemaFault(path_of(node), line_of(node), "xsi attributes are not accepted", "XSI") for node in hinted[:FAULTS_MAX]]
+        validator = self._validator()
+        if validator.validate(document):
+            return []
+        return [_fault(entry, document) for entry in islice(cast("Iterable[_LogEntry]", validator.error_log), FAULTS_MAX)]
+
+    def _validator(self) -> etree.XMLSchema:
+        validator: etree.XMLSchema | None = getattr(self._compiled, "validator", None)
+        if validator is None:
+            parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
+            parser.resolvers.add(_Offline(self._sources))
+            try:
+                root = etree.fromstring(self._sources[self._main], parser, base_url=self._main)
+                validator = etree.XMLSchema(root)
+            except (etree.XMLSyntaxError, etree.XMLSchemaParseError, OSError) as error:
+                raise ValueError(f"{self._main} is not a usable schema: {error}") from error
+            self._compiled.validator = validator
+        return validator
+
+
+_QUOTED = re.compile(r"'.*'|\[.*\]", re.DOTALL)
+_NAMED_STEP = re.compile(r"/([^/\[\]*@']+)")
+_ATTRIBUTE = re.compile(r"^Element '[^']*'(?:, attribute|: The attribute) '([A-Za-z]{1,40})'").match
+
+
+def _fault(entry: _LogEntry, root: Element) -> SchemaFault:
+    """libxml2 writes `*` for every name in a default namespace: the element is looked up and its path written with names."""
+    query = _NAMED_STEP.sub(r"/*[name()='\1']", str(entry.path or "/*"))
+    found = [node for node in cast("list[object]", root.getroottree().xpath(query)) if isinstance(node, Element)]
+    attribute = _ATTRIBUTE(str(entry.message))
+    path = path_of(found[0] if found else root) + (f"/@{attribute[1]}" if attribute else "")
+    rule = str(entry.type_name).removeprefix("SCHEMAV_")
+    return SchemaFault(path, int(entry.line), _QUOTED.sub("…", str(entry.message)), rule)

@@ -1,0 +1,13 @@
+"""Counters and gauges, prefix `ceg_`, no ids in labels, in one registry of our own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+MESSAGES = Counter("ceg_messages_total", "Messages taken, by sender, act and result", ["member", "act", "result"], registry=REGISTRY)
+REFUSED = Counter("ceg_refused_total", "Requests refused before they were authentic, by code", ["code"], registry=REGISTRY)
+REQUEST_SECONDS = Histogram("ceg_request_seconds", "Time to answer a message", registry=REGISTRY)
+BATCH_CHANGES = Gauge("ceg_batch_changes", "Changes per commit, on average since start", registry=REGISTRY)
+LOG_SIZE = Gauge("ceg_log_tree_size", "Leaves in the transfer log", registry=REGISTRY)
+TRANSFERS = Gauge("ceg_transfers", "Transfers by state", ["state"], registry=REGISTRY)
+OWED = Gauge("ceg_owed_messages", "Messages owed, by member and state", ["member", "state"], registry=REGISTRY)
+BUILD = Gauge("ceg_build_info", "Version of this program", ["version"], registry=REGISTRY)

@@ -1,0 +1,120 @@
+-- Every statement of the gateway, by name.  Lists travel as one JSON array (`json_each`).
+-- A style test checks that every name is used and every used name is here.
+
+-- name: head
+-- The fence.  Read first, under the write lock.
+SELECT size, root, at FROM log_head WHERE one = 1
+
+-- name: head_move
+-- Moves the head only from the size the batch was computed on; no row hit means somebody else wrote.
+UPDATE log_head SET size = ?, root = ?, at = ? WHERE one = 1 AND size = ?
+
+-- name: messages_by_key
+SELECT m.* FROM json_each(:keys) k JOIN message m ON m.iss = k.value ->> 0 AND m.jti = k.value ->> 1
+
+-- name: message_add
+INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: transfers_by_id
+SELECT * FROM transfer WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: transfer_put
+INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: items_by_transfer
+SELECT * FROM item WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, position
+
+-- name: item_put
+INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: outcomes_by_key
+SELECT * FROM outcome WHERE nf IN (SELECT value FROM json_each(:nfs))
+
+-- name: outcomes_by_transfer
+-- The outcomes a transfer's own items name, for release and redemption.
+SELECT o.* FROM item i JOIN outcome o ON o.nf = i.nf WHERE i.transfer IN (SELECT value FROM json_each(:ids))
+
+-- name: outcome_put
+INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: content_put
+INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: contents_by_transfer
+SELECT * FROM content WHERE transfer = :transfer
+
+-- name: contents_by_key
+SELECT c.* FROM json_each(:keys) k
+JOIN content c ON c.iss = k.value ->> 0 AND c.jti = k.value ->> 1 AND c.name = k.value ->> 2
+
+-- name: part_key_put
+INSERT OR REPLACE INTO part_key VALUES (?, ?, ?, ?)
+
+-- name: part_key_by_id
+SELECT * FROM part_key WHERE part_id = :part_id
+
+-- name: owed_by_transfer
+SELECT * FROM owed WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, number
+
+-- name: owed_put
+INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: owed_due
+-- The first open message of each transfer in one lane: order is kept per transfer, one in flight.
+SELECT o.* FROM owed o
+WHERE o.lane = :lane AND o.state IN ('new', 'ready') AND o.next_at <= :now
+  AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.transfer = o.transfer AND e.lane = o.lane
+                  AND e.number < o.number AND e.state IN ('new', 'ready'))
+ORDER BY o.next_at, o.created_at LIMIT :most
+
+-- name: owed_counts
+SELECT lane, state, COUNT(*) AS n FROM owed GROUP BY lane, state
+
+-- name: consents_by_key
+SELECT c.* FROM json_each(:keys) k JOIN consent c ON c.controller = k.value ->> 0 AND c.id = k.value ->> 1
+
+-- name: consent_put
+INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: members_all
+SELECT * FROM member
+
+-- name: member_put
+INSERT OR REPLACE INTO member VALUES (?, ?, ?)
+
+-- name: keys_all
+SELECT * FROM member_key
+
+-- name: key_put
+INSERT OR REPLACE INTO member_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: log_entry_add
+INSERT INTO log_entry VALUES (?, ?)
+
+-- name: log_tile_put
+INSERT OR REPLACE INTO log_tile VALUES (?, ?)
+
+-- name: log_key_add
+INSERT INTO log_key VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: log_tiles_by_id
+SELECT id, data FROM log_tile WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: log_entries_range
+SELECT idx, leaf FROM log_entry WHERE idx >= :first AND idx < :end ORDER BY idx
+
+-- name: log_index_of
+SELECT idx FROM log_key WHERE scope = :scope AND seq = :seq
+
+-- name: log_scope
+SELECT k.seq, k.idx, e.leaf FROM log_key k JOIN log_entry e ON e.idx = k.idx WHERE k.scope = :scope ORDER BY k.seq
+
+-- name: transfers_of_member
+-- Newest first; `:before` is the cursor (opened_at, id).
+SELECT * FROM transfer
+WHERE (:member = '' OR :member IN (source, accepting, facing)) AND (:state = '' OR state = :state)
+  AND (opened_at, id) < (:before_at, :before_id)
+ORDER BY opened_at DESC, id DESC LIMIT :most
+
+-- name: transfer_counts
+SELECT state, COUNT(*) AS n FROM transfer GROUP BY state

@@ -1,0 +1,90 @@
+"""SQLite: one writer connection that also checkpoints, readers that cannot write.
+
+WAL with synchronous=FULL: a commit that returned survives power loss.  The writer's thread takes
+one hop a batch (BEGIN IMMEDIATE, reads, the pure decision, writes, COMMIT).  `secure_delete`
+overwrites what is deleted, since erasure destroys keys kept here.
+"""
+
+import sqlite3
+from asyncio import Semaphore
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import aiosqlite
+
+from gateway.errors import StorageBusyError, StorageError
+from gateway.storage.database import Decide, FencedError, Read, Row, Write
+
+BUSY_TIMEOUT_S = 5.0
+READERS = 2
+
+
+class SqliteDatabase:
+    """One file.  Make it with `open`."""
+
+    def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], queries: Mapping[str, str]) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._free = Semaphore(len(readers))
+        self._queries = queries
+
+    @classmethod
+    async def open(cls, path: Path, queries: Mapping[str, str]) -> Self:
+        """Open an existing, migrated database file."""
+        writer = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "cache_size=-16000"):
+            await writer.execute(f"PRAGMA {pragma}")
+        readers = []
+        for _ in range(READERS):
+            reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+            await reader.execute("PRAGMA query_only=ON")
+            readers.append(reader)
+        return cls(writer, readers, queries)
+
+    async def group(self, reads: Sequence[Read], decide: Decide) -> None:
+        try:
+            # aiosqlite's own hop to the connection's thread: one for the whole batch.
+            await self._writer._execute(self._run, reads, decide)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error) or "busy" in str(error):
+                raise StorageBusyError("storage.busy", "数据库繁忙", "the database is busy") from error
+            raise StorageError("storage.failed", "数据库写入失败", "the database could not write", reason=str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise StorageError("storage.failed", "数据库写入失败", "the database could not write", reason=type(error).__name__) from error
+
+    def _run(self, reads: Sequence[Read], decide: Decide) -> None:
+        connection = self._writer._conn  # noqa: SLF001
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            rows: list[list[Row]] = [connection.execute(self._queries[read.name], read.params).fetchall() for read in reads]
+            for write in decide(rows):
+                self._write(connection, write)
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _write(self, connection: sqlite3.Connection, write: Write) -> None:
+        cursor = connection.executemany(self._queries[write.name], write.rows)
+        if write.hits is not None and cursor.rowcount != write.hits:
+            raise FencedError(write.name)
+
+    async def fetch(self, name: str, **params: str | int) -> list[Row]:
+        async with self._free:
+            reader = self._readers.pop()
+            try:
+                return [tuple(row) for row in await reader.execute_fetchall(self._queries[name], params)]
+            except sqlite3.DatabaseError as error:
+                raise StorageError("storage.failed", "数据库读取失败", "the database could not read", reason=str(error)) from error
+            finally:
+                self._readers.append(reader)
+
+    async def close(self) -> None:
+        for reader in self._readers:
+            await reader.close()
+        with suppress(sqlite3.Error):
+            await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        await self._writer.close()

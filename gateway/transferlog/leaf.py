@@ -1,0 +1,272 @@
+"""One leaf of the transfer log: the RFC 8785 bytes of a JSON object, stored verbatim and never serialised again.
+
+A leaf says who did what to which scope, with the actor's own envelope inside; it holds salted digests and ids only.
+Member names of the JSON object are the attribute names of `Leaf`; a member at its default is left out, so each leaf has
+one spelling.  Types that this version does not know are read like any other and reported by whoever audits.
+Records appear as commitments: fixed-length salts and length prefixes make them binding, the secret (erased with the
+record) makes them hiding.
+docs/transfer-log.md, TL-10 to TL-29, is the format's text.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
+
+from gateway.crypto.digests import SECRET_BYTES
+from gateway.errors import Problem, TransferLogError
+from gateway.model.canonical import jcs
+from gateway.transferlog.leaf_form import CHECKS, VERSION, totals_hold
+
+LEAF_BYTES_MAX: Final = 65_535
+FIELD_CONTEXT: Final = b"ceg-field-v1\x00"
+RECORD_CONTEXT: Final = b"ceg-record-v1\x00"
+
+Fact: TypeAlias = str | int | bool
+Item: TypeAlias = tuple[str, str, str]
+"""`(cm, nf, state)`; `cm` and `nf` are "" while the source bank has not sent the record, or there is no outcome key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Field by field docs/transfer-log.md, TL-12.  Times are RFC 3339 UTC with six digits of a second, credits decimal strings."""
+
+    type: str
+    at: str
+    scope: str
+    seq: int
+    iss: str
+    jti: str
+    n: int = 0
+    v: int = VERSION
+    cause: tuple[str, int] | None = None
+    actor: str = ""
+    role: str = ""
+    kid: str = ""
+    envelope: str = ""
+    content: tuple[tuple[str, str, int], ...] = ()
+    answer: str = ""
+    status: int | str | None = None
+    state_before: str | None = None
+    state_after: str | None = None
+    ver: int | None = None
+    deadline: str | None = None
+    mapping: tuple[str, str] | None = None
+    rules: str = ""
+    totals: Mapping[str, str] | None = None
+    items: tuple[Item, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def known(self) -> bool:
+        """Whether this version knows the type.  If not: report it, never stop."""
+        return self.type in TYPES
+
+
+COMMON: Final = frozenset({"v", "type", "at", "scope", "seq", "iss", "jti", "n"})
+SIGNED: Final = frozenset({"actor", "role", "kid", "envelope", "content", "answer", "status"})
+"""Of the leaf that holds an act (`n` 0); the act's further leaves name it as `cause` instead."""
+_STATES: Final = frozenset({"state_before", "state_after", "ver"})
+_CASE: Final = _STATES | {"totals", "items"}
+_TIMED: Final = _CASE | {"cause"}
+
+TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
+    # type: (does it hold or stem from a signed act, members it must have beside the common and the signed ones)
+    "transfer.requested": (True, _CASE),
+    "transfer.confirmed": (True, _CASE),
+    "transfer.rejected": (True, _CASE),
+    "transfer.delivered": (True, _CASE),
+    "transfer.asked": (True, _CASE),
+    "transfer.supplemented": (True, _CASE),
+    "transfer.amended": (True, _CASE),
+    "transfer.decided": (True, _CASE),
+    "transfer.posted": (True, _CASE),
+    "transfer.settled": (True, _CASE),
+    "transfer.withdrawn": (True, _CASE),
+    "transfer.disputed": (True, _CASE),
+    "transfer.upheld": (True, _CASE),
+    "transfer.remitted": (True, _CASE),
+    "transfer.late": (True, _STATES),
+    "transfer.refused": (True, _STATES),
+    "record.revoked": (True, _CASE),
+    "item.recalled": (True, _CASE),
+    "operator.retried": (True, _CASE),
+    "operator.cancelled": (True, _CASE),
+    "transfer.expired": (False, _TIMED),
+    "transfer.held": (False, _TIMED),
+    "transfer.escalated": (False, _TIMED),
+    "transfer.lapsed": (False, _TIMED),
+    "transfer.rescheduled": (False, _STATES | {"cause", "deadline"}),
+    "record.read": (False, frozenset({"actor"})),
+    "consent.given": (True, frozenset()),
+    "consent.withdrawn": (True, frozenset()),
+    "outcome.cleared": (True, frozenset()),
+    "erasure.done": (False, frozenset()),
+    "agreement.signed": (True, frozenset()),
+    "agreement.suspended": (True, frozenset()),
+    "agreement.resumed": (True, frozenset()),
+    "agreement.ended": (True, frozenset()),
+    "rule.published": (True, frozenset()),
+    "rule.withdrawn": (True, frozenset()),
+    "statement.issued": (False, frozenset()),
+    "statement.signed": (True, frozenset()),
+    "key.added": (False, frozenset({"kid"})),
+    "key.revoked": (False, frozenset({"kid"})),
+    "member.added": (False, frozenset()),
+    "member.suspended": (False, frozenset()),
+    "member.resumed": (False, frozenset()),
+    "presiding.changed": (False, frozenset()),
+    "log.opened": (False, frozenset()),
+}
+
+
+def leaf_bytes(leaf: Leaf) -> bytes:
+    """The bytes to store and to hash.
+
+    Raises `transferlog.leaf_form` with every wrong member in `problems`, `.totals_broken` or `.leaf_size`.
+    """
+    shown = {name: _plain(getattr(leaf, name)) for name in _NAMES if name in COMMON or getattr(leaf, name) != _DEFAULTS[name]}
+    _check_members(shown)
+    raw = jcs(shown)
+    _check_size(raw)
+    return raw
+
+
+def parse_leaf(raw: bytes) -> Leaf:
+    """The inverse of `leaf_bytes`; only its own spelling is accepted.
+
+    Raises `transferlog.leaf_size`, `.leaf_canonical` (not the RFC 8785 form), `.leaf_version`, `.leaf_form` or
+    `.totals_broken`.
+    """
+    _check_size(raw)
+    shown = _canonical_object(raw)
+    if shown.get("v") != VERSION or isinstance(shown.get("v"), bool):
+        raise TransferLogError("transferlog.leaf_version", "不认识的叶版本", "a leaf of a version this program does not know")
+    _check_members(shown)
+    return Leaf(**{name: _frozen(value) for name, value in shown.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """`cm` (64 hex) goes into the leaf; `salts` by field name stay with the content and die with it."""
+
+    cm: str
+    salts: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One field of a record shown, the others not: `others` are their commitments in ascending order."""
+
+    name: str
+    value: str
+    salt: bytes
+    others: tuple[bytes, ...]
+
+
+def commit_record(secret: bytes, fields: Mapping[str, str]) -> Commitment:
+    """Commit to all fields of one record under its own secret.  The order of the fields does not matter."""
+    _check_secret(secret)
+    salts = {name: _salt(secret, name) for name in fields}
+    return Commitment(_digest_of([_commit_field(salts[name], name, value) for name, value in fields.items()]), salts)
+
+
+def open_field(secret: bytes, fields: Mapping[str, str], name: str) -> Opening:
+    """Raises KeyError when the record has no such field."""
+    _check_secret(secret)
+    others = sorted(_commit_field(_salt(secret, other), other, value) for other, value in fields.items() if other != name)
+    return Opening(name, fields[name], _salt(secret, name), tuple(others))
+
+
+def verify_opening(cm: str, opening: Opening) -> None:
+    """Raises `transferlog.bad_opening` unless the record behind `cm` holds exactly this field and value."""
+    shown = _commit_field(opening.salt, opening.name, opening.value)
+    sizes_hold = len(opening.salt) == SECRET_BYTES and all(len(other) == sha256().digest_size for other in opening.others)
+    if not sizes_hold or _digest_of([shown, *opening.others]) != cm:
+        raise TransferLogError("transferlog.bad_opening", "出示的字段与承诺不符", "the field shown is not the one committed to")
+
+
+def _canonical_object(raw: bytes) -> dict[str, Any]:
+    # Comparing with the canonical form also refuses repeated keys, floats, NaN, lone surrogates and spaces.
+    shown: Any = None
+    try:
+        shown = json.loads(raw.decode("utf-8"))
+        canonical = isinstance(shown, dict) and jcs(shown) == raw
+    except (ValueError, RecursionError):
+        canonical = False
+    if not canonical:
+        raise TransferLogError("transferlog.leaf_canonical", "叶不是规范形式(RFC 8785)", "the leaf is not in the RFC 8785 form")
+    return dict(shown)
+
+
+def _check_size(raw: bytes) -> None:
+    if not 0 < len(raw) <= LEAF_BYTES_MAX:
+        raise TransferLogError("transferlog.leaf_size", "叶的长度超限", "the leaf is empty or too long", bytes=len(raw))
+
+
+def _check_members(shown: Mapping[str, Any]) -> None:
+    problems = tuple(_problems(shown))
+    if problems:
+        raise TransferLogError("transferlog.leaf_form", "叶的内容不合规定", "the leaf is not of its type's form", problems=problems)
+    if "totals" in shown and not totals_hold(shown["totals"]):
+        raise TransferLogError("transferlog.totals_broken", "叶中学分合计不平", "the credits of the leaf do not add up")
+
+
+def _problems(shown: Mapping[str, Any]) -> list[Problem]:
+    problems = [
+        Problem(name, "transferlog.leaf_form", "取值不合规定", "a value the member cannot have")
+        for name, value in shown.items()
+        if name in CHECKS and not CHECKS[name](value)
+    ]
+    problems += [_problem(name, "没有这个成员", "no such member") for name in sorted(shown.keys() - CHECKS.keys())]
+    problems += [_problem(name, "缺少此成员", "the member is missing") for name in sorted(_required(shown) - shown.keys())]
+    return problems
+
+
+def _problem(path: str, zh: str, en: str) -> Problem:
+    return Problem(path, "transferlog.leaf_form", zh, en)
+
+
+def _required(shown: Mapping[str, Any]) -> frozenset[str]:
+    kind = shown.get("type")
+    signed, members = TYPES.get(kind, (False, frozenset[str]())) if isinstance(kind, str) else (False, frozenset[str]())
+    if signed:
+        # An act's first leaf holds the envelope; its further leaves point at the first.
+        members |= SIGNED if shown.get("n") == 0 else {"cause"}
+    if "envelope" in shown:
+        members |= {"kid"}
+    return COMMON | members
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _salt(secret: bytes, name: str) -> bytes:
+    return hmac.new(secret, name.encode("utf-8", "surrogatepass"), sha256).digest()
+
+
+def _commit_field(salt: bytes, name: str, value: str) -> bytes:
+    parts = (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass"))
+    return sha256(FIELD_CONTEXT + salt + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+
+
+def _digest_of(commitments: list[bytes]) -> str:
+    return sha256(RECORD_CONTEXT + len(commitments).to_bytes(4, "big") + b"".join(sorted(commitments))).hexdigest()
+
+
+def _check_secret(secret: bytes) -> None:
+    # A short secret would make every digest guessable; the caller's bug, not a peer's.
+    assert len(secret) == SECRET_BYTES
+
+
+_NAMES: Final = tuple(CHECKS)
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    member.name: member.default_factory() if callable(member.default_factory) else member.default for member in fields(Leaf)
+}

@@ -1,0 +1,227 @@
+"""What every act of a party goes through, whatever it does.
+
+Order (product rule, tested): repeat → key still valid, member active → role → state → version →
+the act itself.  A stranger hears what he would hear of a transfer that does not exist.  A refusal
+of a party in an open transfer is a leaf; before a transfer opened it is a signed refusal without one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from gateway.crypto.digests import salted_digest
+from gateway.errors import Problem
+from gateway.federation.envelope import VerifiedMessage
+from gateway.federation.protocol import status_of
+from gateway.federation.replay import Conflict, Repeat, Seen, judge
+from gateway.model.canonical import jcs
+from gateway.model.transfer import Act, Refusal, Role, Rule, rule_for
+from gateway.storage.rows import MessageRow
+from gateway.transferlog.leaf import Leaf, leaf_bytes
+from gateway.transfers.answers import Answer, refusal_body
+from gateway.transfers.case import Case, totals_of
+from gateway.transfers.view import LeafDraft, View, Wants
+
+UNKNOWN = Refusal("transfer.unknown", "没有这个转移", "there is no such transfer")
+STATUS_DONE = 200
+STATUS_OPENED = 202
+LEAF_TOTALS = ("submitted", "recognised", "refused", "closed", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an act did: the leaf types it writes, in order, and what else its answer says."""
+
+    leaves: tuple[str, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+Effect: TypeAlias = Callable[[Case, Rule], Accepted | Refusal]
+"""Works on the case.  It finds every refusal before it changes anything."""
+
+
+def earlier_answer(view: View, message: VerifiedMessage, secret: bytes) -> Answer | None:
+    """The stored answer of a repeat, the refusal of a reused id, or the refusal of a key that has ceased to be valid."""
+    row = view.messages.get((message.iss, message.jti))
+    seen = Seen(row.iss, row.jti, row.con, row.answer) if row else None
+    match judge(seen, message):
+        case Repeat():
+            assert row is not None
+            return Answer(row.status, row.answer, row.secret, row.leaf, row.size, repeated=True)
+        case Conflict() as conflict:
+            error = conflict.error()
+            return Answer(status_of(error.code), refusal_body(message, Refusal(error.code, error.zh, error.en)), secret)
+        case _:
+            return key_refusal(view, message, secret)
+
+
+def key_refusal(view: View, message: VerifiedMessage, secret: bytes) -> Answer | None:
+    """Under the head lock: a key revoked or a member suspended since the signature was checked counts at once.  Nothing is kept."""
+    key = view.keys.get(message.kid)
+    if key is None or key.member != message.iss or key.log_until is not None:
+        refusal = Refusal("trust.key_not_valid", "密钥现已无效", "the key is not valid now")
+    elif view.members[message.iss].status != "active":
+        refusal = Refusal("trust.suspended", "该成员已暂停", "the member is suspended")
+    else:
+        return None
+    return Answer(status_of(refusal.code), refusal_body(message, refusal), secret, authentic=False)
+
+
+def keep(view: View, message: VerifiedMessage, answer: Answer, scope: str) -> Answer:
+    """Store the answer under the message's id, so that a repeat gets the same."""
+    view.add_message(
+        MessageRow(
+            message.iss, message.jti, message.content_digest, message.act, scope, view.at_text,
+            answer.status, answer.body, answer.secret, answer.leaf, None,
+        )
+    )  # fmt: skip
+    return answer
+
+
+def refuse_unlogged(view: View, message: VerifiedMessage, secret: bytes, refusal: Refusal, problems: tuple[Problem, ...] = ()) -> Answer:
+    """An authentic message that concerns no open transfer of its sender: signed refusal, `jti` kept, no leaf."""
+    return keep(view, message, Answer(status_of(refusal.code), refusal_body(message, refusal, problems), secret), "")
+
+
+def refuse_logged(case: Case, message: VerifiedMessage, secret: bytes, refusal: Refusal, problems: tuple[Problem, ...] = ()) -> Answer:
+    """A party's act that cannot be done: a leaf both parties can see, the transfer unchanged."""
+    told = Refusal(refusal.code, refusal.zh, refusal.en, case.row.state, case.row.ver)
+    answer = Answer(status_of(refusal.code), refusal_body(message, told, problems, {"transfer": case.row.id}), secret, case.view.next_index)
+    leaf = log_act(case, message, answer, ("transfer.refused",), case.row.state, facts={"code": refusal.code})
+    case.save()
+    return keep(case.view, message, replace(answer, leaf_data=leaf), case.row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class PartyAct:
+    """A party's act on an existing transfer."""
+
+    message: VerifiedMessage
+    secret: bytes
+    effect: Effect
+    wants: Wants
+
+    def apply(self, view: View) -> Answer:
+        earlier = earlier_answer(view, self.message, self.secret)
+        if earlier is not None:
+            return earlier
+        case = Case.of(view, self.message.scp or "")
+        roles = case.roles_of(self.message.iss) if case else frozenset[Role]()
+        if case is None or not roles:
+            return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
+        before = case.row.state
+        rule = rule_for(case.state, Act(self.message.act), roles)
+        done = rule if isinstance(rule, Refusal) else self._act(case, rule)
+        if isinstance(done, Refusal):
+            return refuse_logged(case, self.message, self.secret, done)
+        body = jcs(case.body(self.message, done.extra))
+        answer = Answer(STATUS_DONE, body, self.secret, view.next_index)
+        leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason)
+        case.save()
+        return keep(view, self.message, replace(answer, leaf_data=leaf), case.row.id)
+
+    def _act(self, case: Case, rule: Rule) -> Accepted | Refusal:
+        if rule.names_ver and self.message.ver != case.row.ver:
+            return Refusal("transfer.stale_version", "转移已变化,请按现状重试", "the transfer has moved on; act on its present version")
+        return self.effect(case, rule)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAct:
+    """An authentic message whose contents failed: the refusal of its class, after repeat and role."""
+
+    message: VerifiedMessage
+    secret: bytes
+    refusal: Refusal
+    problems: tuple[Problem, ...]
+    wants: Wants
+
+    def apply(self, view: View) -> Answer:
+        earlier = earlier_answer(view, self.message, self.secret)
+        if earlier is not None:
+            return earlier
+        if self.message.act == Act.REQUEST:
+            return refuse_unlogged(view, self.message, self.secret, self.refusal, self.problems)
+        case = Case.of(view, self.message.scp or "")
+        if case is None or not case.roles_of(self.message.iss):
+            return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
+        return refuse_logged(case, self.message, self.secret, self.refusal, self.problems)
+
+
+def log_act(
+    case: Case,
+    message: VerifiedMessage,
+    answer: Answer,
+    types: tuple[str, ...],
+    before: str,
+    *,
+    reason: str = "",
+    facts: Mapping[str, str | int | bool] | None = None,
+) -> bytes:
+    """Append the act's leaves: the first holds envelope, digests and the answer's digest, the others name it as cause.
+
+    Gives back the first one's bytes.
+    """
+    first = len(case.view.leaves)
+    row, view = case.row, case.view
+    totals = totals_of(case.items)
+    more: dict[str, str | int | bool] = {"awarded": totals["awarded"], "uncounted": int(totals["uncounted"]), **(facts or {})}
+    if reason:
+        more["reason"] = reason
+    roles = case.roles_of(message.iss)
+    for n, type_ in enumerate(types):
+        seq = case.row.seq
+        leaf = Leaf(
+            type=type_,
+            at=view.at_text,
+            scope=row.id,
+            seq=seq,
+            iss=message.iss,
+            jti=message.jti,
+            n=n,
+            cause=(row.id, seq - n) if n else None,
+            state_before=before,
+            state_after=row.state if n == len(types) - 1 else before,
+            ver=row.ver,
+            deadline=row.deadline,
+            mapping=_mapping(row.mapping),
+            totals={name: totals[name] for name in LEAF_TOTALS},
+            items=tuple(sorted((item.cm, item.nf, item.state) for item in case.items)),
+            facts=more,
+            **(signed_fields(message, answer, role_word(roles)) if n == 0 else {}),
+        )
+        before = leaf.state_after or before
+        view.leaves.append(LeafDraft(view.next_index, row.id, seq, message.iss, message.jti, n, leaf_bytes(leaf)))
+        case.row = case.row._replace(seq=seq + 1, leaf=view.next_index - 1)
+    return view.leaves[first].data
+
+
+def signed_fields(message: VerifiedMessage, answer: Answer, role: str) -> dict[str, Any]:
+    """The members of the leaf that holds an act: who, with which key, which bytes, and what was answered."""
+    return {
+        "actor": message.iss,
+        "role": role,
+        "kid": message.kid,
+        "envelope": message.token,
+        "content": tuple((entry["name"], entry["sd"], entry["length"]) for entry in message.claims["con"]),
+        "answer": salted_digest(answer.secret, answer.body),
+        "status": answer.status,
+    }
+
+
+def role_word(roles: frozenset[Role]) -> str:
+    """`source.facing`: the roles the actor holds, sorted, joined by dots."""
+    return ".".join(sorted(roles))
+
+
+def _mapping(text: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    identifier, _, version = text.partition("@")
+    return identifier, version
+
+
+LEASE = timedelta(seconds=30)
+"""How long a message handed out by mailbox waits for its acknowledgement before it is handed out again."""

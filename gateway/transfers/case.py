@@ -1,0 +1,232 @@
+"""One transfer while a change works on it: its row, its items, and the verbs that move them.
+
+Every verb keeps the books: items and outcomes together, totals from the items, the deadline from
+the state, `ver` with each change of state or items.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from gateway.federation.envelope import VerifiedMessage
+from gateway.model.canonical import Json
+from gateway.model.transfer import ItemState, Role, State
+from gateway.storage.rows import ItemRow, OutcomeRow, OwedRow, TransferRow
+from gateway.transfers.answers import head_of
+from gateway.transfers.deadlines import deadline_of
+from gateway.transfers.view import View
+
+WAITING_ON: Mapping[State, tuple[Role, ...]] = {
+    State.CONFIRMING: (Role.SOURCE,),
+    State.DELIVERING: (Role.ACCEPTING,),
+    State.REVIEWING: (Role.ACCEPTING,),
+    State.SUPPLEMENTING: (Role.SOURCE,),
+    State.DISPUTED: (Role.ACCEPTING,),
+    State.HELD: (Role.PRESIDING,),
+}
+OPEN_OWED = ("new", "ready")
+TOTAL_OF = {
+    ItemState.CLAIMED: "pending",
+    ItemState.RECOGNISED: "recognised",
+    ItemState.REFUSED: "refused",
+    ItemState.CLOSED: "closed",
+    ItemState.RECALLING: "recognised",
+    ItemState.RECALLED: "closed",
+}
+
+
+def utc_text(moment: datetime) -> str:
+    """RFC 3339, UTC, microseconds, `Z`: texts that sort as their moments do."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def totals_of(items: Iterable[ItemRow]) -> dict[str, str]:
+    """Regional credits by what became of them.  Items without computed credits are counted apart, in `uncounted`."""
+    sums = {name: Decimal(0) for name in ("submitted", "recognised", "refused", "closed", "pending", "awarded")}
+    uncounted = 0
+    for item in items:
+        if item.awarded is not None:
+            sums["awarded"] += Decimal(item.awarded)
+        if item.credits is None:
+            uncounted += 1
+            continue
+        sums["submitted"] += Decimal(item.credits)
+        sums[TOTAL_OF[ItemState(item.state)]] += Decimal(item.credits)
+    return {**{name: format(value, "f") for name, value in sums.items()}, "uncounted": str(uncounted)}
+
+
+@dataclass(slots=True)
+class Case:
+    """A transfer open for change inside one batch.  Nothing is stored before `save`."""
+
+    view: View
+    row: TransferRow
+    items: tuple[ItemRow, ...]
+
+    @classmethod
+    def of(cls, view: View, transfer: str) -> "Case | None":
+        row = view.transfers.get(transfer)
+        return cls(view, row, view.items.get(transfer, ())) if row else None
+
+    @property
+    def state(self) -> State:
+        return State(self.row.state)
+
+    def roles_of(self, member: str) -> frozenset[Role]:
+        """The roles a member holds here; empty for a stranger."""
+        held = {Role.SOURCE: self.row.source, Role.ACCEPTING: self.row.accepting, Role.FACING: self.row.facing}
+        return frozenset(role for role, holder in held.items() if holder == member)
+
+    def move(self, state: State) -> None:
+        """Enter `state` now: new `ver`, new deadline."""
+        deadline, provisional = deadline_of(state, self.view.at)
+        self.row = self.row._replace(
+            state=state.value,
+            ver=self.row.ver + 1,
+            changed_at=self.view.at_text,
+            deadline=utc_text(deadline) if deadline else None,
+            provisional=int(provisional),
+        )
+
+    def set_items(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Change items by position."""
+        self.items = tuple(item._replace(**changes[item.position]) if item.position in changes else item for item in self.items)
+
+    def claimed(self) -> tuple[ItemRow, ...]:
+        return tuple(item for item in self.items if item.state == ItemState.CLAIMED)
+
+    def close_claimed(self, reason: str) -> None:
+        """Close every item still claimed and give its outcome back."""
+        closing = self.claimed()
+        self.set_items({item.position: {"state": ItemState.CLOSED.value, "reason": reason} for item in closing})
+        self.release(closing)
+
+    def reserve(self) -> None:
+        """Take the outcome of every claimed item, or close the item: one active reservation in the whole region."""
+        lost: dict[int, dict[str, Any]] = {}
+        taken: set[str] = set()
+        for item in self.claimed():
+            found = self.view.outcomes.get(item.nf)
+            if item.nf in taken:
+                lost[item.position] = {"state": ItemState.CLOSED.value, "reason": "outcome_taken", "taken_leaf": self.view.next_index}
+            elif found is None or found.state == "available":
+                taken.add(item.nf)
+            else:
+                reason = {"revoked": "revoked"}.get(found.state, "outcome_taken")
+                if reason == "outcome_taken" and found.learner != self.row.learner:
+                    reason = "outcome_contested"
+                lost[item.position] = {"state": ItemState.CLOSED.value, "reason": reason, "taken_leaf": found.leaf}
+        self.set_items(lost)
+
+    def hold_outcomes(self, leaf: int) -> None:
+        """Write the reservations of the claimed items, naming the leaf that made them."""
+        for item in self.claimed():
+            self.view.put_outcome(OutcomeRow(item.nf, "reserved", item.strength, self.row.id, self.row.learner, self.row.source, leaf))
+
+    def release(self, items: Iterable[ItemRow]) -> None:
+        self._mark(items, "available")
+
+    def redeem(self, items: Iterable[ItemRow]) -> None:
+        self._mark(items, "redeemed")
+
+    def _mark(self, items: Iterable[ItemRow], state: str) -> None:
+        for item in items:
+            found = self.view.outcomes.get(item.nf)
+            if found is not None and found.holder == self.row.id and found.state == "reserved":
+                holder = self.row.id if state == "redeemed" else ""
+                self.view.put_outcome(found._replace(state=state, holder=holder))
+
+    def owed(self) -> list[OwedRow]:
+        return self.view.owed.get(self.row.id, [])
+
+    def owe(self, jti: str, lane: str, act: str, event: str, claims: Mapping[str, Json]) -> None:
+        """A message owed to `lane`, in order after those already owed for this transfer."""
+        number = max((row.number for row in self.owed()), default=0) + 1
+        self.view.put_owed(
+            OwedRow(
+                jti,
+                lane,
+                self.row.id,
+                number,
+                act,
+                event,
+                "",
+                json.dumps(dict(claims)),
+                "[]",
+                "new",
+                0,
+                self.view.at_text,
+                "",
+                self.view.at_text,
+            )
+        )
+
+    def finish_owed(self, irt: str, lane: str, act: str, event: str = "") -> bool:
+        """Close the owed message that `irt` answers.  False if there is none of that act, lane and event."""
+        for row in self.owed():
+            if row.jti == irt and row.lane == lane and row.act == act and (not event or row.event == event):
+                self.view.put_owed(row._replace(state="done"))
+                return True
+        return False
+
+    def cancel_owed(self, *acts: str) -> set[str]:
+        """Stop what is still open; gives back the lanes that may already have seen it."""
+        seen = set()
+        for row in list(self.owed()):
+            if row.act in acts:
+                if row.state in OPEN_OWED:
+                    self.view.put_owed(row._replace(state="cancelled"))
+                if row.attempts or row.state == "done":
+                    seen.add(row.lane)
+        return seen
+
+    def body(self, message: VerifiedMessage, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer's body: where the case stands now."""
+        return {**head_of(message), **case_json(self.row, self.items), **extra}
+
+    def save(self) -> None:
+        self.row = self.row._replace(totals=json.dumps(totals_of(self.items), sort_keys=True))
+        self.view.put_transfer(self.row)
+        self.view.put_items(self.row.id, self.items)
+
+
+def waiting_on(row: TransferRow) -> list[str]:
+    """The members whose turn it is."""
+    state = State(row.state)
+    if state is State.POSTING:
+        posted = {row.source: row.posted_source, row.accepting: row.posted_accepting}
+        return sorted(member for member, done in posted.items() if not done)
+    holders = {Role.SOURCE: row.source, Role.ACCEPTING: row.accepting}
+    return sorted(holders[role] for role in WAITING_ON.get(state, ()) if role in holders)
+
+
+def case_json(row: TransferRow, items: Iterable[ItemRow]) -> dict[str, Any]:
+    """A case as its parties may see it."""
+    items = tuple(items)
+    return {
+        "transfer": row.id,
+        "source": row.source,
+        "accepting": row.accepting,
+        "facing": row.facing,
+        "state": row.state,
+        "ver": row.ver,
+        "waiting_on": waiting_on(row),
+        "deadline": row.deadline,
+        "deadline_provisional": bool(row.provisional),
+        "totals": totals_of(items),
+        "items": [item_json(item) for item in items],
+    }
+
+
+def item_json(item: ItemRow) -> dict[str, Any]:
+    shown: dict[str, Any] = {"record": item.record, "state": item.state, "credits": item.credits, "kind": item.kind}
+    if item.reason:
+        shown["reason"] = item.reason
+    if item.awarded is not None:
+        shown["awarded"] = item.awarded
+    if item.taken_leaf is not None:
+        shown["taken_leaf"] = item.taken_leaf
+    return shown

@@ -1,0 +1,141 @@
+"""One lane a member: bounded, one message in flight per transfer, a slow member never delays another.
+
+Push members are sent to; mailbox members are handed their messages when they poll.  A try that
+brought no fault is still no success: the message stays owed until the member's signed word.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from gateway.errors import ConsentError, GatewayError, PeerError
+from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.message import Content, HttpTarget
+from gateway.model.ports import Clock
+from gateway.storage.committer import Committer
+from gateway.storage.rows import OwedRow
+from gateway.transfers.answers import Answer
+from gateway.transfers.case import utc_text
+from gateway.transfers.dispatch import Dispatcher, backoff
+from gateway.transfers.notes import mark_attempt
+from gateway.transfers.unit_of_work import Change
+from gateway.transfers.view import View, Wants
+
+IN_FLIGHT_MAX = 16
+log = structlog.get_logger("gateway.delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patiently a lane tries.  `acknowledge_s` is how long a message that arrived waits for its signed answer."""
+
+    first_s: float
+    most_s: float
+    acknowledge_s: float
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """One try is over, and the message is still owed."""
+
+    row: OwedRow
+    wait: timedelta
+    error: str
+
+    @property
+    def wants(self) -> Wants:
+        return Wants(transfers=(self.row.transfer,))
+
+    def apply(self, view: View) -> Answer:
+        mark_attempt(view, self.row, utc_text(view.at + self.wait), self.error)
+        view.lanes.discard(self.row.lane)
+        return Answer(200, b"{}", b"")
+
+
+class Courier:
+    """Runs the lanes of push members; wakes them when something new is owed or the member speaks."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        channel: HttpsChannel,
+        committer: Committer[Change, Answer],
+        endpoints: Mapping[str, str],
+        clock: Clock,
+        chance: random.Random,
+        pace: Pace,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._channel = channel
+        self._committer = committer
+        self._endpoints = endpoints
+        self._clock = clock
+        self._chance = chance
+        self._pace = pace
+        self._wake = {member: asyncio.Event() for member in endpoints}
+        self._back = dict.fromkeys(endpoints, False)
+        self._failing = dict.fromkeys(endpoints, False)
+
+    def wake(self, lanes: set[str]) -> None:
+        """Something new is owed to these members."""
+        for lane in lanes:
+            if lane in self._wake:
+                self._wake[lane].set()
+
+    def heard_from(self, member: str) -> None:
+        """The member speaks to us: if it was failing, its waiting messages are due at once."""
+        if self._failing.get(member):
+            self._failing[member] = False
+            self._back[member] = True
+            self._wake[member].set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            for member in self._endpoints:
+                lanes.create_task(self._lane(member))
+
+    async def _lane(self, member: str) -> None:
+        while True:
+            at_once, self._back[member] = self._back[member], False
+            self._wake[member].clear()
+            most = 1 if self._failing[member] else IN_FLIGHT_MAX  # a half-open lane probes with one message
+            due = await self._dispatcher.due(member, most, at_once=at_once)
+            if due:
+                async with asyncio.TaskGroup() as sending:
+                    for row in due:
+                        sending.create_task(self._deliver(member, row))
+                continue
+            try:
+                async with asyncio.timeout(self._pace.idle_s):
+                    await self._wake[member].wait()
+            except TimeoutError:
+                continue
+
+    async def _deliver(self, member: str, row: OwedRow) -> None:
+        wait, error = timedelta(seconds=self._pace.acknowledge_s), ""
+        try:
+            await self._send(member, row)
+            self._failing[member] = False
+        except GatewayError as fault:
+            error = fault.code
+            self._failing[member] = isinstance(fault, PeerError)
+            most = self._pace.most_s if not isinstance(fault, ConsentError) else 24 * 3600
+            first = self._pace.first_s if not isinstance(fault, ConsentError) else 24 * 3600
+            wait = backoff(row.attempts, timedelta(seconds=first), timedelta(seconds=most), self._chance.random())
+            log.warning("delivery_failed", member=member, transfer=row.transfer, act=row.act, attempt=row.attempts + 1, code=fault.code)
+        await self._committer.submit(Attempted(row, wait, error))
+
+    async def _send(self, member: str, row: OwedRow) -> None:
+        parcel = await self._dispatcher.parcel(row)
+        if parcel is None:
+            return
+        url = self._endpoints[member]
+        token = self._dispatcher.sign(parcel, http=HttpTarget("POST", url))
+        answer = await self._channel.post(url, token, list[Content](parcel.contents))
+        if answer.status >= 300:
+            raise PeerError("peer.refused", "对方拒绝了消息", "the other side refused the message", status=answer.status)

@@ -1,0 +1,53 @@
+"""Until when a state may wait, in Chinese working days (make-up days counted, holidays not).
+
+Past the last year of the holiday table a weekday deadline is given, marked provisional, to be
+computed again when the table has grown.  A deadline is the end of its day at +08:00.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+
+import chinese_calendar
+
+from gateway.model.transfer import State
+
+CHINA = timezone(timedelta(hours=8))
+
+WORKING_DAYS: dict[State, int] = {
+    State.CONFIRMING: 10,
+    State.DELIVERING: 3,
+    State.REVIEWING: 15,
+    State.SUPPLEMENTING: 10,
+    State.POSTING: 5,
+    State.DISPUTED: 15,
+    State.HELD: 10,
+}
+"""Defaults; a deployment's settings may give others."""
+
+
+def is_working_day(day: date) -> tuple[bool, bool]:
+    """Whether people work on `day`, and whether that is only a guess (past the holiday table)."""
+    try:
+        return bool(chinese_calendar.is_workday(day)), False
+    except NotImplementedError:
+        return day.weekday() < 5, True
+
+
+def add_working_days(start: date, days: int) -> tuple[date, bool]:
+    """The `days`-th working day after `start`, and whether any day on the way was a guess."""
+    day, left, provisional = start, days, False
+    while left:
+        day += timedelta(days=1)
+        works, guessed = is_working_day(day)
+        provisional = provisional or guessed
+        left -= works
+    return day, provisional
+
+
+def deadline_of(state: State, since: datetime) -> tuple[datetime | None, bool]:
+    """When `state`, entered at `since`, runs out (UTC), and whether that is provisional.  None for closed states."""
+    days = WORKING_DAYS.get(state)
+    if days is None:
+        return None, False
+    day, provisional = add_working_days(since.astimezone(CHINA).date(), days)
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=CHINA)
+    return end.astimezone(UTC), provisional

@@ -1,0 +1,220 @@
+"""Messages owed to members: built once, signed at each try, done only when the member's signed word comes back.
+
+An owed row is born `new` in the transaction that made it owed.  `prepare` builds its contents (for a
+case: the part rendered in the accepting bank's own format) and stores them before the first byte
+leaves, so that every try carries the same bytes and the decision can name them.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.adapters.contract import RegionAdapter
+from gateway.crypto.keys import SigningKey
+from gateway.errors import ConsentError
+from gateway.federation.envelope import seal
+from gateway.federation.message import Content, HttpTarget
+from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
+from gateway.mapping.engine import Mapper
+from gateway.mapping.regional_xml import read_part, write_loss
+from gateway.mapping.schema import Standard
+from gateway.model.canonical import Json, jcs
+from gateway.model.ports import Clock, IdSource
+from gateway.model.regional import RegionalPart
+from gateway.model.transfer import ItemState
+from gateway.storage.committer import Committer
+from gateway.storage.database import Database
+from gateway.storage.rows import ContentRow, ItemRow, OwedRow, TransferRow
+from gateway.transfers.answers import Answer
+from gateway.transfers.case import case_json, utc_text
+from gateway.transfers.log_reading import LogReading
+from gateway.transfers.unit_of_work import Change, Ledger
+from gateway.transfers.vault import Vault
+from gateway.transfers.view import View, Wants
+
+ORIGINALS = ("request", "identity", "consent", "consent-source", "part", "manifest", "confirmation")
+FETCH_ORIGINALS = ("request", "identity", "consent-source")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message ready to be signed for one try."""
+
+    row: OwedRow
+    contents: tuple[Content, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The contents of an owed message are built: keep them, and remember what was delivered."""
+
+    row: OwedRow
+    contents: tuple[ContentRow, ...]
+    delivered_sd: str
+
+    @property
+    def wants(self) -> Wants:
+        return Wants(transfers=(self.row.transfer,))
+
+    def apply(self, view: View) -> Answer:
+        present = next((each for each in view.owed.get(self.row.transfer, ()) if each.jti == self.row.jti), None)
+        if present is None or present.state != "new":
+            return Answer(409, b"{}", b"")
+        view.put_owed(self.row)
+        view.put_contents(self.contents)
+        if self.delivered_sd:
+            transfer = view.transfers[self.row.transfer]
+            view.put_transfer(transfer._replace(delivered_sd=self.delivered_sd, delivered_jti=self.row.jti))
+        return Answer(200, b"{}", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Builds and signs what the gateway owes.  `regions` maps member id to its adapter and region name."""
+
+    database: Database
+    committer: Committer[Change, Answer]
+    ledger: Ledger
+    reading: LogReading
+    vault: Vault
+    adapters: Mapping[str, RegionAdapter]
+    mapper: Mapper
+    standard: Standard
+    signing_key: SigningKey
+    clock: Clock
+    ids: IdSource
+
+    async def due(self, lane: str, most: int, *, at_once: bool = False) -> list[OwedRow]:
+        """Open messages of a lane whose time has come, the first of each transfer.  `at_once`: the member is back, back-off is void."""
+        now = "9999" if at_once else utc_text(self.clock.now())
+        return [OwedRow(*row) for row in await self.database.fetch("owed_due", lane=lane, now=now, most=most)]
+
+    async def parcel(self, row: OwedRow) -> Parcel | None:
+        """The message with its contents, built and stored on first use.  None when it is no longer owed."""
+        if row.state == "new":
+            built = await self._prepare(row)
+            if built is None:
+                return None
+            row = built
+        keys = [(key[0], key[1], key[2]) for key in json.loads(row.contents)]
+        return Parcel(row, tuple(await self.vault.some_of(row.transfer, keys)))
+
+    def sign(self, parcel: Parcel, *, http: HttpTarget | None, irt: str | None = None) -> str:
+        """An envelope for this try: same `jti` and contents, new times.  `irt` is the poll it answers."""
+        now = self.clock.now()
+        return seal(
+            key=self.signing_key,
+            iss=GATEWAY_ID,
+            aud=parcel.row.lane,
+            jti=parcel.row.jti,
+            iat=now,
+            exp=now + LIFETIME_HTTP_MAX,
+            act=parcel.row.act,
+            contents=parcel.contents,
+            scp=parcel.row.transfer,
+            irt=irt,
+            http=http,
+        )
+
+    async def _prepare(self, row: OwedRow) -> OwedRow | None:
+        transfer, items = await self._case(row.transfer)
+        stored = await self.vault.all_of(row.transfer)
+        if row.act != "notify" and transfer.consent_until <= utc_text(self.clock.now()):
+            raise ConsentError("consent.expired", "授权已到期", "the consent has run out")
+        match row.act:
+            case "forward":
+                made, originals = await self._forward(transfer, items, stored), _pick(stored, ORIGINALS)
+            case "fetch":
+                made, originals = [await self._case_content(transfer, items, stored)], _pick(stored, FETCH_ORIGINALS)
+            case _:
+                decision = transfer.decision_jti if row.event == "decided" else ""
+                made = [self._made("notice", jcs(await self._notice(row, transfer, items)), MEDIA_JSON)]
+                originals = [key for key in stored if key[1:] == (decision, "decision")]
+        key = await self.vault.part_key(row.transfer)
+        rows = self.vault.seal(key, row.transfer, GATEWAY_ID, row.jti, made)
+        contents = [*originals, *((GATEWAY_ID, row.jti, content.name) for content in made)]
+        local = next((each.sd for each in rows if each.name == "local"), "")
+        ready = row._replace(state="ready", contents=json.dumps(contents))
+        answer = await self.committer.submit(Prepared(ready, rows, local))
+        return ready if answer.status == 200 else None
+
+    async def _case(self, transfer: str) -> tuple[TransferRow, tuple[ItemRow, ...]]:
+        ids = json.dumps([transfer])
+        rows = await self.database.fetch("transfers_by_id", ids=ids)
+        return TransferRow(*rows[0]), tuple(ItemRow(*row) for row in await self.database.fetch("items_by_transfer", ids=ids))
+
+    async def _forward(self, row: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content]) -> list[Content]:
+        """The accepting bank's copy: its own format, the regional form, what was lost on the way, and the case's papers."""
+        regional = stored[GATEWAY_ID, row.id, "regional"]
+        part = read_part(regional.data, self.standard)
+        wanted = {item.record for item in items if item.state == ItemState.CLAIMED}
+        learner = dict(part.learner)
+        learner.pop("account", None)
+        if row.account:
+            learner["account"] = row.account
+        chosen = RegionalPart(
+            part.source,
+            part.mapping_id,
+            part.mapping_version,
+            learner,
+            tuple(record for record in part.records if record.record_id in wanted),
+            part.extras,
+        )
+        adapter = self.adapters[row.accepting]
+        localised = self.mapper.to_local(chosen, adapter.region)
+        return [
+            await self._case_content(row, items, stored),
+            self._made("local", adapter.render(localised.part), adapter.media_types[0]),
+            self._made("local-loss", write_loss(localised.loss), MEDIA_XML),
+            regional,
+            stored[GATEWAY_ID, row.id, "loss"],
+        ]
+
+    async def _case_content(self, row: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content]) -> Content:
+        """What ties it together: state, items, the banks' own envelopes, the leaf of the last act and its proof."""
+        size, _ = await self.ledger.head()
+        leaf = (await self.reading.entries(row.leaf, row.leaf + 1))[0]
+        envelopes: dict[str, Json] = {
+            f"{iss}/{jti}": content.data.decode("ascii") for (iss, jti, name), content in sorted(stored.items()) if name == "envelope"
+        }
+        body: dict[str, Json] = {
+            "v": 1,
+            "case": case_json(row, items),
+            "programme": row.programme,
+            "account_known": bool(row.account),
+            "envelopes": envelopes,
+            "identity_sd": row.identity_sd,
+            "part_sd": row.part_sd,
+            "mapping": row.mapping.split("@") if row.mapping else [],
+            "leaf": base64.b64encode(leaf).decode("ascii"),
+            "proof": await self.ledger.proof(row.leaf, size),
+        }
+        return self._made("case", jcs(body), MEDIA_JSON)
+
+    async def _notice(self, row: OwedRow, transfer: TransferRow, items: Sequence[ItemRow]) -> dict[str, Json]:
+        size, _ = await self.ledger.head()
+        leaf = (await self.reading.entries(transfer.leaf, transfer.leaf + 1))[0]
+        return {
+            "v": 1,
+            "event": row.event,
+            "case": case_json(transfer, items),
+            "decision": transfer.decision_jti,
+            "leaf": base64.b64encode(leaf).decode("ascii"),
+            "proof": await self.ledger.proof(transfer.leaf, size),
+        }
+
+    def _made(self, name: str, data: bytes, media_type: str) -> Content:
+        return Content(name, data, media_type, self.ids.secret())
+
+
+def _pick(stored: Mapping[tuple[str, str, str], Content], names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """The banks' own contents of these names, in this order."""
+    return [key for name in names for key in stored if key[2] == name and key[0] != GATEWAY_ID]
+
+
+def backoff(attempts: int, first: timedelta, most: timedelta, jitter: float) -> timedelta:
+    """Exponential, bounded, with jitter in [0, 1) spreading each wait over its upper half."""
+    wait: timedelta = min(first * float(2 ** min(attempts, 30)), most)
+    return wait * (0.5 + jitter / 2)

@@ -1,0 +1,64 @@
+"""Acts that change no case: `noted` (a notice was taken) and a poll of the mailbox (`collect`).
+
+They have no leaf; their answers are kept against repeats and signed by the gateway.
+"""
+
+from dataclasses import dataclass
+
+from gateway.federation.envelope import VerifiedMessage
+from gateway.model.canonical import jcs
+from gateway.storage.rows import OwedRow
+from gateway.transfers.acts import LEASE, STATUS_DONE, UNKNOWN, earlier_answer, keep, refuse_unlogged
+from gateway.transfers.answers import Answer, head_of
+from gateway.transfers.case import OPEN_OWED, Case, utc_text
+from gateway.transfers.view import View, Wants
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A bank has taken a notice: the owed message it names is done."""
+
+    message: VerifiedMessage
+    secret: bytes
+    wants: Wants
+
+    def apply(self, view: View) -> Answer:
+        earlier = earlier_answer(view, self.message, self.secret)
+        if earlier is not None:
+            return earlier
+        case = Case.of(view, self.message.scp or "")
+        if case is None or not case.finish_owed(self.message.irt or "", self.message.iss, "notify"):
+            return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
+        body = jcs(case.body(self.message, {}))
+        return keep(view, self.message, Answer(STATUS_DONE, body, self.secret), case.row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A bank polled its mailbox: what it was handed waits for its acknowledgement before it is handed out again."""
+
+    message: VerifiedMessage
+    secret: bytes
+    handed: tuple[OwedRow, ...]
+
+    @property
+    def wants(self) -> Wants:
+        return Wants(messages=((self.message.iss, self.message.jti),), transfers=tuple(row.transfer for row in self.handed))
+
+    def apply(self, view: View) -> Answer:
+        earlier = earlier_answer(view, self.message, self.secret)
+        if earlier is not None:
+            return earlier
+        still = [row for row in self.handed if mark_attempt(view, row, utc_text(view.at + LEASE), "")]
+        body = head_of(self.message)
+        body["messages"] = [row.jti for row in still]
+        return keep(view, self.message, Answer(STATUS_DONE, jcs(body), self.secret), "")
+
+
+def mark_attempt(view: View, row: OwedRow, next_at: str, error: str) -> bool:
+    """Count one more try, unless the message was answered or cancelled meanwhile."""
+    present = next((each for each in view.owed.get(row.transfer, ()) if each.jti == row.jti), None)
+    if present is None or present.state not in OPEN_OWED:
+        return False
+    view.put_owed(present._replace(attempts=present.attempts + 1, next_at=next_at, last_error=error))
+    return True

@@ -1,0 +1,246 @@
+"""A message comes in: believe it, read it, make its change, wait until it is durable, answer with a receipt.
+
+Order of checks: signature → repeat (even past its time) → freshness → role → content.  Whatever an
+authentic message gets wrong is answered by a signed "no" of its class; the process goes on.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gateway.adapters.part_manifest import read_manifest
+from gateway.crypto.digests import pseudonym
+from gateway.crypto.keys import SigningKey
+from gateway.errors import GatewayError, StorageError, TransferError, TransferLogError
+from gateway.federation.envelope import VerifiedMessage, seal, unseal
+from gateway.federation.framing import RawMessage
+from gateway.federation.message import Content, HttpTarget
+from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
+from gateway.mapping.documents import read
+from gateway.model.canonical import b64url, jcs
+from gateway.model.documents import Acknowledgement, Confirmation, Consent, Decision, Posting, Request, Withdrawal
+from gateway.model.local import PartManifest
+from gateway.model.ports import Clock, IdSource
+from gateway.model.transfer import Act, Refusal, transfer_id
+from gateway.storage.committer import Committer
+from gateway.storage.database import Database
+from gateway.storage.rows import MessageRow, TransferRow
+from gateway.transfers import steps
+from gateway.transfers.acts import Effect, PartyAct, RefusedAct
+from gateway.transfers.answers import Answer
+from gateway.transfers.case import utc_text
+from gateway.transfers.intake import Asked, Intake, Reader, empty_item
+from gateway.transfers.log_reading import LogReading
+from gateway.transfers.notes import Noted
+from gateway.transfers.open import Confirmed, Opening, confirm
+from gateway.transfers.papers import check_agreement, check_consent, read_identity, read_papers
+from gateway.transfers.registry import Registry
+from gateway.transfers.unit_of_work import Change, Ledger
+from gateway.transfers.vault import Vault
+from gateway.transfers.view import Wants
+
+NO_MANIFEST = PartManifest()
+REGIONAL = "regional"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`body` is what goes on the wire: the stored answer with its receipt."""
+
+    status: int
+    body: bytes
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What receiving needs; made once by the composition root."""
+
+    registry: Registry
+    reader: Reader
+    vault: Vault
+    database: Database
+    committer: Committer[Change, Answer]
+    ledger: Ledger
+    reading: LogReading
+    signing_key: SigningKey
+    pseudonym_key: bytes
+    clock: Clock
+    ids: IdSource
+
+    async def receive(self, raw: RawMessage, http: HttpTarget | None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Reply:
+        """Take one message.  Raises TrustError for what is not authentic or not fresh, StorageError when nothing could be stored."""
+        now = self.clock.now()
+        message = unseal(raw.token, raw.contents, keys=self.registry.trust.finder(now), audience=GATEWAY_ID, http=http)
+        try:
+            message.check_fresh(now, lifetime)
+        except GatewayError:
+            answer = await self._stored(message)
+            if answer is None:
+                raise
+            return await self.reply(message, answer)
+        return await self.reply(message, await self.committer.submit(await self._change(message)))
+
+    async def _stored(self, message: VerifiedMessage) -> Answer | None:
+        """The answer of a repeat whose envelope has run out."""
+        rows = await self.database.fetch("messages_by_key", keys=json.dumps([[message.iss, message.jti]]))
+        row = MessageRow(*rows[0]) if rows else None
+        if row is None or row.con != message.content_digest:
+            return None
+        return Answer(row.status, row.answer, row.secret, row.leaf, row.size, repeated=True)
+
+    async def _change(self, message: VerifiedMessage) -> Change:
+        secret = self.ids.secret()
+        wants = Wants(messages=((message.iss, message.jti),), transfers=(message.scp,) if message.scp else ())
+        try:
+            match Act(message.act):
+                case Act.REQUEST:
+                    return await self._opening(message, secret)
+                case Act.NOTED:
+                    return Noted(message, secret, wants)
+                case Act.CONFIRM:
+                    effect, wants = await self._confirming(message, wants)
+                case _:
+                    effect = self._effect(message)
+        except (TransferLogError, StorageError):
+            raise
+        except GatewayError as error:
+            return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants)
+        return PartyAct(message, secret, effect, wants)
+
+    def _effect(self, message: VerifiedMessage) -> Effect:
+        standard = self.reader.standard
+
+        def data(name: str) -> bytes:
+            return message.contents[name].data
+
+        match Act(message.act):
+            case Act.ACKNOWLEDGE:
+                return steps.acknowledge(message, read(data("acknowledgement"), Acknowledgement, standard), self.ids.jti)
+            case Act.DECIDE:
+                return steps.decide(message, read(data("decision"), Decision, standard), self.ids.jti)
+            case Act.POSTED:
+                return steps.posted(message, read(data("posting"), Posting, standard))
+            case Act.WITHDRAW:
+                return steps.withdraw(read(data("withdrawal"), Withdrawal, standard), self.ids.jti)
+            case Act.DECLINE:
+                return steps.decline(message, read(data("refusal"), Withdrawal, standard), self.ids.jti)
+            case _:
+                return lambda _case, _rule: Refusal("transfer.not_yet", "本版本尚不办理此动作", "this act is not carried out yet")
+
+    async def _opening(self, message: VerifiedMessage, secret: bytes) -> Change:
+        now = self.clock.now()
+        papers = read_papers(message, self.reader.standard, self.registry.active(), now)
+        request = papers.request
+        agreements = self.registry.agreements
+        check_agreement(agreements, request, now.date())
+        transfer = transfer_id(message.iss, message.jti)
+        intake = None
+        if papers.pushed:
+            asked = Asked(request.source, request.accepting, request.records, papers.identity, agreements, now.date())
+            intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
+        key, part_key = self.vault.new_part(transfer, utc_text(now))
+        contents = [*message.contents.values(), self._own("envelope", message.token.encode(), "application/jose")]
+        rows = self.vault.seal(key, transfer, message.iss, message.jti, contents)
+        if intake is not None:
+            rows += self.vault.seal(key, transfer, GATEWAY_ID, transfer, self._made(intake))
+        return Opening(
+            message=message,
+            secret=secret,
+            request=request,
+            consent=papers.consent,
+            learner=pseudonym(self.pseudonym_key, papers.identity.citizen_id),
+            items=intake.items if intake is not None else tuple(empty_item(n, record) for n, record in enumerate(request.records)),
+            intake=intake,
+            contents=rows,
+            part_key=part_key,
+            owed_jti=self.ids.jti(),
+        )
+
+    async def _confirming(self, message: VerifiedMessage, wants: Wants) -> tuple[Effect, Wants]:
+        """The pulled part is read for the case it answers; the case's own request and identity block are opened for that."""
+        now = self.clock.now()
+        row = await self._case_row(message)
+        request, identity, ends = await self._asked_for(row)
+        document = read(message.contents["confirmation"].data, Confirmation, self.reader.standard)
+        closed = {item.record: item.closed for item in document.items}
+        if closed.keys() != set(request.records):
+            raise TransferError("transfer.bad_document", "确认须逐项覆盖申请的记录", "a confirmation covers exactly the requested records")
+        wanted = tuple(record for record in request.records)
+        asked = Asked(row.source, row.accepting, wanted, identity, self.registry.agreements, now.date())
+        intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
+        key = await self.vault.part_key(row.id)
+        contents = [*message.contents.values(), self._own("envelope", message.token.encode(), "application/jose")]
+        rows = self.vault.seal(key, row.id, message.iss, message.jti, contents)
+        rows += self.vault.seal(key, row.id, GATEWAY_ID, row.id, self._made(intake))
+        done = Confirmed(
+            intake=intake,
+            closed=closed,
+            contents=rows,
+            part_sd=message.sd("part") or "",
+            same_person=str(message.claims.get("same_person", "")),
+            irt=message.irt or "",
+            owed_jti=self.ids.jti(),
+            consent_ends=ends,
+        )
+        outcomes = tuple(item.nf for item in intake.items if item.nf)
+        return (lambda case, _rule: confirm(done, case)), Wants(wants.messages, wants.transfers, outcomes)
+
+    async def _case_row(self, message: VerifiedMessage) -> TransferRow:
+        rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))
+        if not rows or TransferRow(*rows[0]).source != message.iss:
+            raise TransferError("transfer.unknown", "没有这个转移", "there is no such transfer")
+        return TransferRow(*rows[0])
+
+    async def _asked_for(self, row: TransferRow) -> tuple[Request, Any, Any]:
+        names = [(row.iss, row.jti, name) for name in ("request", "identity", "consent")]
+        request, identity, consent = await self.vault.some_of(row.id, names)
+        standard = self.reader.standard
+        document = read(request.data, Request, standard)
+        permission = read(consent.data, Consent, standard)
+        check_consent(permission, document, row.facing, row.accepting, self.clock.now())
+        return document, read_identity(identity.data, standard), permission.expires_at
+
+    def _made(self, intake: Intake) -> Sequence[Content]:
+        """What the gateway made of the part: regional XML, loss report, openings of the commitments."""
+        return [
+            self._own(REGIONAL, intake.regional, MEDIA_XML),
+            self._own("loss", intake.loss, MEDIA_XML),
+            self._own("openings", intake.openings, MEDIA_JSON),
+        ]
+
+    def _own(self, name: str, data: bytes, media_type: str) -> Content:
+        return Content(name, data, media_type, self.ids.secret())
+
+    async def reply(self, message: VerifiedMessage, answer: Answer) -> Reply:
+        """The stored answer with its receipt: a proof where a leaf was written, else the gateway's signature over the refusal."""
+        receipt: dict[str, Any] = {"answer_secret": b64url(answer.secret)}
+        if answer.leaf is not None and answer.size is not None:
+            receipt["leaf"] = b64url(answer.leaf_data or (await self.reading.entries(answer.leaf, answer.leaf + 1))[0])
+            receipt["index"] = answer.leaf
+            receipt["proof"] = await self.ledger.proof(answer.leaf, answer.size)
+        elif answer.authentic:
+            receipt["refusal"] = self._signed_refusal(message, answer)
+        body = answer.body[:-1] + b',"receipt":' + jcs(receipt) + b"}"
+        return Reply(answer.status, body, answer.repeated)
+
+    def _signed_refusal(self, message: VerifiedMessage, answer: Answer) -> str:
+        now = self.clock.now()
+        return seal(
+            key=self.signing_key,
+            iss=GATEWAY_ID,
+            aud=message.iss,
+            jti=self.ids.jti(),
+            iat=now,
+            exp=now + LIFETIME_HTTP_MAX,
+            act=Act.REFUSAL.value,
+            contents=[Content("refusal", answer.body, MEDIA_JSON, answer.secret)],
+            irt=message.jti,
+        )
+
+
+def _manifest(message: VerifiedMessage) -> PartManifest:
+    content = message.contents.get("manifest")
+    return read_manifest(content.data) if content is not None else NO_MANIFEST

@@ -1,0 +1,133 @@
+"""The one place where a batch of changes becomes one transaction.
+
+Under the write lock: read in bulk, let each change act on the view, number the leaves, extend the
+tree, write everything, move the head.  Checkpoint note and proofs are made after COMMIT from the
+stored size and root, so nothing is ever signed that is not durable; one signature serves a batch.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from gateway.model.ports import Clock
+from gateway.storage.committer import Decided
+from gateway.storage.database import FencedError, Read, Row, Write
+from gateway.transferlog.checkpoint import sign_note, write_checkpoint
+from gateway.transferlog.merkle import leaf_hash
+from gateway.transferlog.proof import write_proof
+from gateway.transferlog.tiles import Appended, TileRef, TreeState, append, inclusion_proof
+from gateway.transfers.answers import Answer
+from gateway.transfers.case import utc_text
+from gateway.transfers.log_reading import LogReading
+from gateway.transfers.view import View, Wants, reads_for
+
+NOTES_KEPT = 256
+
+
+class Change(Protocol):
+    """One message's effect.  `apply` is pure but for the view it is given, and runs on the writer's thread."""
+
+    @property
+    def wants(self) -> Wants: ...
+
+    def apply(self, view: View) -> Answer: ...
+
+
+class NoteSigner(Protocol):
+    """The log's own key."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def key_id(self) -> bytes: ...
+
+    def sign(self, message: bytes) -> bytes: ...
+
+
+class Ledger:
+    """Decides batches; afterwards tells receipts apart.  Keeps the tree's edge in memory, never ahead of a COMMIT."""
+
+    def __init__(self, reading: LogReading, clock: Clock, signer: NoteSigner, wake: Callable[[set[str]], None]) -> None:
+        self._reading = reading
+        self._clock = clock
+        self._signer = signer
+        self._wake = wake
+        self._tree = TreeState()
+        self._recent: OrderedDict[int, tuple[str, dict[TileRef, bytes]]] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """Leaves in the log as of the last commit of this process."""
+        return self._tree.size
+
+    async def reset(self) -> None:
+        """Load the tree's edge from the database and compare it with the stored head."""
+        self._recent.clear()
+        self._tree = await self._reading.tree()
+
+    def plan(self, changes: Sequence[Change]) -> Sequence[Read]:
+        return reads_for([change.wants for change in changes])
+
+    def decide(self, changes: Sequence[Change], rows: Sequence[list[Row]]) -> Decided[Answer]:
+        size, _, head_at = rows[0][0]
+        if size != self._tree.size:
+            raise FencedError("the log grew under another writer")
+        at = max(self._clock.now(), datetime.fromisoformat(head_at)) if head_at else self._clock.now()
+        view = View.load(rows, at.astimezone(UTC), utc_text(at.astimezone(UTC)))
+        answers = [change.apply(view) for change in changes]
+        if not view.leaves:
+            return Decided(view.writes(size), answers, lambda: self._wake(view.lanes))
+        grown = append(self._tree, [leaf_hash(leaf.data) for leaf in view.leaves])
+        writes = [
+            *view.writes(grown.state.size),
+            Write("log_tile_put", [(tile.id, tile.data) for tile in grown.writes]),
+            Write("head_move", [(grown.state.size, grown.root, view.at_text, size)], hits=1),
+        ]
+        answers = [
+            replace(answer, size=grown.state.size) if answer.leaf is not None and answer.size is None else answer for answer in answers
+        ]
+        return Decided([write for write in writes if write.rows], answers, lambda: self._committed(view.lanes, grown))
+
+    def _committed(self, lanes: set[str], grown: Appended) -> None:
+        self._tree = grown.state
+        tiles = {TileRef(tile.level, tile.index, len(tile.data) // 32): tile.data for tile in grown.writes}
+        size = grown.state.size
+        for level, tail in enumerate(grown.state.tails):
+            if tail:
+                tiles[TileRef(level, size >> 8 * (level + 1), len(tail) // 32)] = tail
+        self._recent[size] = (self.note(size, grown.root), tiles)
+        if len(self._recent) > NOTES_KEPT:
+            self._recent.popitem(last=False)
+        self._wake(lanes)
+
+    def note(self, size: int, root: bytes) -> str:
+        """The signed checkpoint of a stored size and root.  Ed25519 is deterministic: a repeat gets the same note."""
+        return sign_note(write_checkpoint(self._signer.name, size, root), self._signer.name, self._signer.key_id, self._signer.sign)
+
+    async def proof(self, index: int, size: int) -> str:
+        """The tlog-proof text of a leaf in the tree of `size`."""
+        recent = self._recent.get(size)
+        if recent is not None:
+            note, tiles = recent
+            try:
+                return write_proof(index, inclusion_proof(index, size, _reader(tiles)), note)
+            except KeyError:  # a tile from before this batch: take the long way
+                pass
+        tiles = await self._reading.tiles_for(index, size)
+        root = await self._reading.root(size)
+        return write_proof(index, inclusion_proof(index, size, _reader(tiles)), self.note(size, root))
+
+    async def head(self) -> tuple[int, str]:
+        """Size and signed checkpoint of what is stored now."""
+        size, root = await self._reading.head()
+        return size, self.note(size, root)
+
+
+def _reader(tiles: dict[TileRef, bytes]) -> Callable[[int, int, int], bytes]:
+    def get_tile(level: int, index: int, width: int) -> bytes:
+        return tiles[TileRef(level, index, width)]
+
+    return get_tile

@@ -1,0 +1,186 @@
+"""The rows one batch works on, in memory, between the reads and the writes of its transaction.
+
+A change sees what earlier changes of the same batch did.  A change that refuses leaves no rows
+but its own answer; since refusals are found before anything is put, no savepoint is needed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.storage.database import Read, Row, Write
+from gateway.storage.rows import (
+    ConsentRow,
+    ContentRow,
+    ItemRow,
+    KeyRow,
+    MemberRow,
+    MessageRow,
+    OutcomeRow,
+    OwedRow,
+    PartKeyRow,
+    TransferRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a change needs to see.  Items, open messages and outcomes of the named transfers come along."""
+
+    messages: tuple[tuple[str, str], ...] = ()
+    transfers: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    consents: tuple[tuple[str, str], ...] = ()
+
+
+def reads_for(wants: Sequence[Wants]) -> list[Read]:
+    """One bulk read per table for a whole batch.  The order is `View.load`'s."""
+    ids = json.dumps(sorted({key for want in wants for key in want.transfers}))
+    return [
+        Read("head", {}),
+        Read("members_all", {}),
+        Read("keys_all", {}),
+        Read("messages_by_key", {"keys": json.dumps(sorted({key for want in wants for key in want.messages}))}),
+        Read("transfers_by_id", {"ids": ids}),
+        Read("items_by_transfer", {"ids": ids}),
+        Read("owed_by_transfer", {"ids": ids}),
+        Read("outcomes_by_transfer", {"ids": ids}),
+        Read("outcomes_by_key", {"nfs": json.dumps(sorted({key for want in wants for key in want.outcomes}))}),
+        Read("consents_by_key", {"keys": json.dumps(sorted({key for want in wants for key in want.consents}))}),
+    ]
+
+
+@dataclass(slots=True)
+class LeafDraft:
+    """A leaf and where it stands."""
+
+    index: int
+    scope: str
+    seq: int
+    iss: str
+    jti: str
+    n: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class View:
+    """Rows by key, and what was changed.  `at` is the batch's moment, never before the head's."""
+
+    at: datetime
+    at_text: str
+    size: int
+    members: dict[str, MemberRow]
+    keys: dict[str, KeyRow]
+    messages: dict[tuple[str, str], MessageRow]
+    transfers: dict[str, TransferRow]
+    items: dict[str, tuple[ItemRow, ...]]
+    owed: dict[str, list[OwedRow]]
+    outcomes: dict[str, OutcomeRow]
+    consents: dict[tuple[str, str], ConsentRow]
+    leaves: list[LeafDraft] = field(default_factory=list)
+    lanes: set[str] = field(default_factory=set)
+    _new_messages: list[MessageRow] = field(default_factory=list)
+    _contents: list[ContentRow] = field(default_factory=list)
+    _part_keys: list[PartKeyRow] = field(default_factory=list)
+    _changed: dict[str, dict[object, Row]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, rows: Sequence[list[Row]], at: datetime, at_text: str) -> "View":
+        """From the rows of `reads_for`."""
+        head, members, keys, messages, transfers, items, owed, held, outcomes, consents = rows
+        by_transfer: dict[str, list[ItemRow]] = {}
+        for row in items:
+            by_transfer.setdefault(row[0], []).append(ItemRow(*row))
+        waiting: dict[str, list[OwedRow]] = {}
+        for row in owed:
+            waiting.setdefault(row[2], []).append(OwedRow(*row))
+        return cls(
+            at=at,
+            at_text=at_text,
+            size=head[0][0],
+            members={row[0]: MemberRow(*row) for row in members},
+            keys={row[0]: KeyRow(*row) for row in keys},
+            messages={(row[0], row[1]): MessageRow(*row) for row in messages},
+            transfers={row[0]: TransferRow(*row) for row in transfers},
+            items={key: tuple(found) for key, found in by_transfer.items()},
+            owed=waiting,
+            outcomes={row[0]: OutcomeRow(*row) for row in (*held, *outcomes)},
+            consents={(row[1], row[0]): ConsentRow(*row) for row in consents},
+        )
+
+    @property
+    def next_index(self) -> int:
+        """The index the next leaf gets."""
+        return self.size + len(self.leaves)
+
+    def add_message(self, row: MessageRow) -> None:
+        self.messages[row.iss, row.jti] = row
+        self._new_messages.append(row)
+
+    def put_transfer(self, row: TransferRow) -> None:
+        self.transfers[row.id] = row
+        self._put("transfer_put", row.id, row)
+
+    def put_items(self, transfer: str, rows: Sequence[ItemRow]) -> None:
+        before = self.items.get(transfer, ())
+        self.items[transfer] = tuple(rows)
+        for row in rows:
+            if row not in before:
+                self._put("item_put", (transfer, row.position), row)
+
+    def put_outcome(self, row: OutcomeRow) -> None:
+        self.outcomes[row.nf] = row
+        self._put("outcome_put", row.nf, row)
+
+    def put_owed(self, row: OwedRow) -> None:
+        """Add or change an owed message; its lane is woken after the commit."""
+        rows = self.owed.setdefault(row.transfer, [])
+        for place, old in enumerate(rows):
+            if old.jti == row.jti:
+                rows[place] = row
+                break
+        else:
+            rows.append(row)
+        self.lanes.add(row.lane)
+        self._put("owed_put", row.jti, row)
+
+    def put_consent(self, row: ConsentRow) -> None:
+        self.consents[row.controller, row.id] = row
+        self._put("consent_put", (row.controller, row.id), row)
+
+    def put_member(self, row: MemberRow) -> None:
+        self.members[row.member] = row
+        self._put("member_put", row.member, row)
+
+    def put_key(self, row: KeyRow) -> None:
+        self.keys[row.kid] = row
+        self._put("key_put", row.kid, row)
+
+    def put_contents(self, rows: Sequence[ContentRow]) -> None:
+        self._contents.extend(rows)
+
+    def put_part_key(self, row: PartKeyRow) -> None:
+        self._part_keys.append(row)
+
+    def _put(self, statement: str, key: object, row: Row) -> None:
+        self._changed.setdefault(statement, {})[key] = row
+
+    def writes(self, size: int) -> list[Write]:
+        """Everything but tiles and head.  `size` is the log's after the batch: answers that a leaf proves are stored with it."""
+        messages = [row if row.leaf is None else row._replace(size=size) for row in self._new_messages]
+        named: list[tuple[str, Sequence[Row]]] = [
+            ("message_add", messages),
+            ("part_key_put", self._part_keys),
+            ("content_put", self._contents),
+            *((statement, list(rows.values())) for statement, rows in self._changed.items()),
+            ("log_entry_add", [(leaf.index, leaf.data) for leaf in self.leaves]),
+            ("log_key_add", [(leaf.scope, leaf.seq, leaf.iss, leaf.jti, leaf.n, leaf.index) for leaf in self.leaves]),
+        ]
+        return [Write(statement, rows) for statement, rows in named if rows]
+
+
+def totals_text(totals: Mapping[str, str]) -> str:
+    """The totals column: JSON, keys sorted."""
+    return json.dumps(dict(totals), sort_keys=True)
