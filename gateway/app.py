@@ -47,7 +47,8 @@ from gateway.transfers.registry import Registry, SyncRegistry
 from gateway.transfers.status import Status
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
-from gateway.web.routes import Parts, member_app, ops_app
+from gateway.web.keys import Parts
+from gateway.web.routes import member_app, ops_app
 
 log = structlog.get_logger("gateway.app")
 DATABASE_FILE = "gateway.db"
@@ -105,7 +106,9 @@ def load_trust(settings: Settings) -> TrustFile:
         raw = settings.trust.file.read_bytes()
         signature = settings.trust.signature_file.read_text("ascii")
     except (OSError, ValueError) as error:
-        raise SettingsError("settings.trust_file", "信任文件无法读取", "the trust file cannot be read", reason=type(error).__name__) from error
+        raise SettingsError(
+            "settings.trust_file", "信任文件无法读取", "the trust file cannot be read", reason=type(error).__name__
+        ) from error
     return TrustFile.load(raw, signature, [pinned])
 
 
@@ -153,10 +156,12 @@ class Gateway:
                         log.info("trust_file_taken", serial=trust.data.serial)
                     seen = found
             except (OSError, GatewayError) as error:
-                log.error("trust_file_refused", code=getattr(error, "code", type(error).__name__))
+                log.warning("trust_file_refused", code=getattr(error, "code", type(error).__name__))
 
 
-async def build(settings: Settings, session: aiohttp.ClientSession, clock: Clock, ids: IdSource, chance: random.Random, tools: Tools) -> Gateway:
+async def build(
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, ids: IdSource, chance: random.Random, tools: Tools
+) -> Gateway:
     """Open the database and wire a node.  Raises SettingsError, TrustError, StorageError."""
     trust = load_trust(settings)
     trust.check_current(clock.now())
@@ -170,19 +175,20 @@ async def build(settings: Settings, session: aiohttp.ClientSession, clock: Clock
     signing_key = SigningKey.load(settings.keys.signing_key_file)
     reading = LogReading(database)
     lanes: list[Courier] = []
+
+    def wake(woken: set[str]) -> None:
+        for lane in lanes:
+            lane.wake(woken)
+
     ledger = Ledger(
         reading,
         clock,
         LogSigner(log_key, NoteKey(settings.log.origin, LOG_SIGNATURE, log_key.public_raw)),
-        lambda woken: lanes[0].wake(woken),
+        wake,
     )
-    committer = Committer[Change, Answer](
-        database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max
-    )
+    committer = Committer[Change, Answer](database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max)
     vault = Vault(database, KeyEncryptionKey.load(settings.keys.master_key_file), ids)
-    dispatcher = Dispatcher(
-        database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids
-    )
+    dispatcher = Dispatcher(database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids)
     receiver = Receiver(
         registry=registry,
         reader=Reader(adapters, tools.mapper, tools.standard, read_secret_file(settings.keys.nullifier_key_file), ids),
@@ -214,9 +220,7 @@ async def build(settings: Settings, session: aiohttp.ClientSession, clock: Clock
         reading=reading,
         ledger=ledger,
         heard_from=courier.heard_from,
-        public_url=settings.listen.public_url,
         body_bytes_max=settings.listen.body_bytes_max,
-        ready=asyncio.Event(),
     )
     return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, parts, ids, clock)
 
@@ -238,7 +242,7 @@ async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
     try:
         member_url = await _listen(members, settings.host, settings.port)
         ops_url = await _listen(ops, settings.ops_host, settings.ops_port)
-        gateway.parts.listening(settings.public_url or member_url)
+        gateway.parts.base_url = settings.public_url or member_url
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(gateway.run())
             await gateway.parts.ready.wait()
@@ -256,4 +260,3 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
     await site.start()
     address = runner.addresses[0]
     return f"http://{address[0]}:{address[1]}"
-

@@ -22,59 +22,63 @@ class _Section(BaseModel):
 
 
 class Node(_Section):
-    """This process."""
+    """The process itself."""
 
-    data_folder: Path = Field(Path("var/gateway"), description="数据库所在目录 / folder of the database")
-    batch_max: int = Field(1024, ge=1, le=4096, description="一次提交的最多变更数 / changes in one commit at most")
-    waiting_max: int = Field(8192, ge=1, le=1_000_000, description="排队的最多变更数,超出答 503 / changes waiting at most; more get 503")
+    data_folder: Path = Field(default=Path("var/gateway"), description="数据库所在目录 / folder of the database")
+    batch_max: int = Field(default=1024, ge=1, le=4096, description="一次提交的最多变更数 / changes in one commit at most")
+    waiting_max: int = Field(
+        default=8192, ge=1, le=1_000_000, description="排队的最多变更数,超出答 503 / changes waiting at most; more get 503"
+    )
 
 
 class Listen(_Section):
     """Where it listens.  Loopback unless configured."""
 
-    host: str = Field("127.0.0.1", description="成员接口地址 / address of the member API")
-    port: Port = Field(8471, description="成员接口端口,0 为任意 / port of the member API; 0 picks one")
-    ops_host: str = Field("127.0.0.1", description="运维接口地址 / address of health and metrics")
-    ops_port: Port = Field(8472, description="运维接口端口,0 为任意 / port of health and metrics; 0 picks one")
-    public_url: str = Field("", description="成员看到的地址,信封绑定它;空为实际地址 / URL as members see it; envelopes are bound to it")
-    tls_cert_file: Path | None = Field(None, description="TLS 证书文件 / TLS certificate file")
-    tls_key_file: Path | None = Field(None, description="TLS 私钥文件 / TLS key file")
-    body_bytes_max: int = Field(20 * 1024 * 1024, ge=1024, le=1 << 30, description="请求体字节上限 / request body bytes at most")
+    host: str = Field(default="127.0.0.1", description="成员接口地址 / address of the member API")
+    port: Port = Field(default=8471, description="成员接口端口,0 为任意 / port of the member API; 0 picks one")
+    ops_host: str = Field(default="127.0.0.1", description="运维接口地址 / address of health and metrics")
+    ops_port: Port = Field(default=8472, description="运维接口端口,0 为任意 / port of health and metrics; 0 picks one")
+    public_url: str = Field(
+        default="", description="成员看到的地址,信封绑定它;空为实际地址 / URL as members see it; envelopes are bound to it"
+    )
+    tls_cert_file: Path | None = Field(default=None, description="TLS 证书文件 / TLS certificate file")
+    tls_key_file: Path | None = Field(default=None, description="TLS 私钥文件 / TLS key file")
+    body_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024, le=1 << 30, description="请求体字节上限 / request body bytes at most")
 
 
 class Trust(_Section):
     """The registry."""
 
-    file: Path = Field(Path("var/trust.json"), description="信任文件 / trust file")
-    signature_file: Path = Field(Path("var/trust.json.sig"), description="信任文件的签名 / its detached signature")
-    registry_key_file: Path = Field(Path("var/registry.jwk.json"), description="固定的登记公钥(JWK) / pinned registry key (JWK)")
-    poll_s: Seconds = Field(5.0, description="检查信任文件变化的间隔 / how often the file is looked at")
+    file: Path = Field(default=Path("var/trust.json"), description="信任文件 / trust file")
+    signature_file: Path = Field(default=Path("var/trust.json.sig"), description="信任文件的签名 / its detached signature")
+    registry_key_file: Path = Field(default=Path("var/registry.jwk.json"), description="固定的登记公钥(JWK) / pinned registry key (JWK)")
+    poll_s: Seconds = Field(default=5.0, description="检查信任文件变化的间隔 / how often the file is looked at")
 
 
 class Keys(_Section):
     """Secrets, by path; files must be private (0600)."""
 
-    signing_key_file: Path = Field(Path("var/keys/gateway.pem"), description="网关签名私钥 / the gateway's signing key")
-    log_key_file: Path = Field(Path("var/keys/log.pem"), description="存证日志签名私钥 / the transfer log's key")
-    master_key_file: Path = Field(Path("var/keys/master.key"), description="分件密钥的主密钥 / key that wraps part keys")
-    pseudonym_key_file: Path = Field(Path("var/keys/pseudonym.key"), description="区域化名密钥 / regional pseudonym key")
-    nullifier_key_file: Path = Field(Path("var/keys/nullifier.key"), description="成果标识密钥,不轮换 / outcome key; never rotated")
+    signing_key_file: Path = Field(default=Path("var/keys/gateway.pem"), description="网关签名私钥 / the gateway's signing key")
+    log_key_file: Path = Field(default=Path("var/keys/log.pem"), description="存证日志签名私钥 / the transfer log's key")
+    master_key_file: Path = Field(default=Path("var/keys/master.key"), description="分件密钥的主密钥 / key that wraps part keys")
+    pseudonym_key_file: Path = Field(default=Path("var/keys/pseudonym.key"), description="区域化名密钥 / regional pseudonym key")
+    nullifier_key_file: Path = Field(default=Path("var/keys/nullifier.key"), description="成果标识密钥,不轮换 / outcome key; never rotated")
 
 
 class Delivery(_Section):
     """How patiently the gateway tries."""
 
-    first_s: Seconds = Field(1.0, description="首次重试间隔 / first wait after a failure")
-    most_s: Seconds = Field(600.0, description="最长重试间隔 / longest wait")
-    acknowledge_s: Seconds = Field(60.0, description="等待签收的时间 / how long an arrived message waits for its acknowledgement")
-    idle_s: Seconds = Field(1.0, description="空闲时检查间隔 / how often an idle lane looks")
-    timeout_s: Seconds = Field(15.0, description="一次发送的时限 / one try takes at most")
+    first_s: Seconds = Field(default=1.0, description="首次重试间隔 / first wait after a failure")
+    most_s: Seconds = Field(default=600.0, description="最长重试间隔 / longest wait")
+    acknowledge_s: Seconds = Field(default=60.0, description="等待签收的时间 / how long an arrived message waits for its acknowledgement")
+    idle_s: Seconds = Field(default=1.0, description="空闲时检查间隔 / how often an idle lane looks")
+    timeout_s: Seconds = Field(default=15.0, description="一次发送的时限 / one try takes at most")
 
 
 class Log(_Section):
     """The transfer log."""
 
-    origin: str = Field("log.yrd-credit.example/gateway", description="日志名称,写入检查点 / the log's origin line")
+    origin: str = Field(default="log.yrd-credit.example/gateway", description="日志名称,写入检查点 / the log's origin line")
 
 
 class Settings(BaseSettings):

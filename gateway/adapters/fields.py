@@ -45,6 +45,7 @@ DATE_FORM = Fault("record.date_form", "日期应写作 YYYY-MM-DD HH:mm:ss", "a 
 IMPOSSIBLE_DATE = Fault("record.impossible_date", "日期不存在或超出范围", "the date does not exist or is out of range")
 TOO_LONG = Fault("record.text_too_long", "文本过长", "the text is too long")
 CONTROL = Fault("record.control_character", "文本含控制字符或非字符", "the text holds a control character or a noncharacter")
+OTHER_ID = Fault("record.other_id", "值与记录号不一致", "the value disagrees with the record's id")
 FIELD_NAME = Fault("record.field_name", "字段名无法使用", "the field's name cannot be used")
 
 # Not legal in XML 1.0 text, or invisible trouble in a one-line value (C0, C1, noncharacters, bidi and line controls).

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from jwt import PyJWS
 from jwt.exceptions import PyJWTError
@@ -282,21 +282,15 @@ def _verify(key: VerifyKey, alg: str, header: str, payload: str, signature: str)
 
 
 def _accept(problems: Sequence[Problem]) -> None:
-    """Raise the one code the problems share; a mixture of missing and unexpected contents is told as missing."""
+    """Raise the code the problems share; missing and unexpected contents together are told as missing."""
     if not problems:
         return
     codes = {problem.code for problem in problems}
     if "trust.missing_content" in codes:
-        _raise_missing(problems)
+        raise TrustError("trust.missing_content", "缺少内容", "contents are missing", problems=tuple(problems))
     if "trust.unexpected_content" in codes:
-        raise TrustError(
-            "trust.unexpected_content", "有不应出现的内容", "there are contents that do not belong here", problems=tuple(problems)
-        )
+        raise TrustError("trust.unexpected_content", "有不应出现的内容", "contents that do not belong here", problems=tuple(problems))
     raise _envelope_fault(problems)
-
-
-def _raise_missing(problems: Sequence[Problem]) -> NoReturn:
-    raise TrustError("trust.missing_content", "缺少内容", "contents are missing", problems=tuple(problems))
 
 
 def _check_target(claims: Mapping[str, Any], http: HttpTarget | None) -> None:

@@ -286,8 +286,8 @@ def _escaped(text: str, table: dict[int, str]) -> str:
 
 
 def to_bytes(element: Element) -> bytes:
-    """The element as a UTF-8 document with declaration."""
-    return etree.tostring(element, encoding="UTF-8", xml_declaration=True)
+    """The element as a UTF-8 document with declaration, without the text that follows it in its parent."""
+    return etree.tostring(element, encoding="UTF-8", xml_declaration=True, with_tail=False)
 
 
 # Schemas.

@@ -117,7 +117,7 @@ class Declaration:
 
     def knows(self, code_set: str, code: str) -> bool:
         """Whether `code` is in `code_set`; notes a problem where it is not."""
-        if code_set in self.codes and self.codes.get(code_set, code) is not None:
+        if self.codes.lookup(code_set, code) is not None:
             return True
         self.fault("mapping.unknown_code", f"代码集 {code_set} 中没有 {code}", f"code set {code_set} has no {code}")
         return False
@@ -138,3 +138,15 @@ class Declaration:
 
 
 Builder: TypeAlias = Callable[[Declaration], Halves | None]
+
+
+def plain_back(path: str, field: str) -> Backward:
+    """The plain way back: the field's text under the path."""
+
+    def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
+        value = fields.get(field)
+        if value is not None:
+            out[path] = str(value)
+            run.carried.append(field)
+
+    return backward

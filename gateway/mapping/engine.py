@@ -27,6 +27,7 @@ STATUS_OF: Final[Mapping[Operation, str]] = {Operation.DEPOSIT: "VALID", Operati
 OPERATION_OF: Final[Mapping[str, Operation]] = {status: operation for operation, status in STATUS_OF.items()}
 _CERTIFIED: Final = frozenset({Kind.SKILL_CERT.value, Kind.QUAL_CERT.value, Kind.AWARD.value})
 _DERIVED: Final = frozenset({"size.credits", "size.policy", "convertible", "convertible_reason", "issuer.uscc"})
+UNIT_ASSUMED: Final = "1 = 45 min"
 _DEFAULT_KIND: Final = Kind.TRAINING.value
 
 
@@ -186,7 +187,7 @@ class Mapper:
             if assumption == "assumed_all_theory":
                 run.default("size.theory", "assumption", working.theory)
             else:
-                run.default("size.units", "assumption", "45")
+                run.default("size.units", "assumption", UNIT_ASSUMED)
         if "size.points" in out:
             run.issues.append("points_not_credits")
         if "size.sessions" in out:
@@ -211,7 +212,6 @@ class Mapper:
             if written is not None:
                 records.append(written)
         run = Run("", "part", own=own)
-        run.counts = Counter(record.form for record in records)
         values = _write(part.learner, part.extras, ruleset.part, run, account)
         name = part.learner.get("name")
         learner = LocalLearner(str(part.learner.get("account", "")) if own else "", name=None if name is None else str(name))
@@ -302,9 +302,7 @@ def _refuse(record: LocalRecord, run: Run, account: _Account) -> RefusedRecord:
     return RefusedRecord(record.record_id, record.row, tuple(run.problems))
 
 
-def _account_values(
-    values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: _Account
-) -> tuple[Extra, ...]:
+def _account_values(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: _Account) -> tuple[Extra, ...]:
     """Give every source value its fate; answers what is kept beside the fields, in source order."""
     extras: list[Extra] = []
     kept, spelled, refused = run.kept, run.spelled, run.refused

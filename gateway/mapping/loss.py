@@ -42,18 +42,31 @@ class Run:
     """The notes of one record (or of the part's own values) in one direction.
 
     `own` is true when a record is rendered for the province it came from; `learner` is the reader's
-    account of the person, `counts` the records per form, for part-level rules, and `restored` the local
-    paths whose own spelling is about to be put back.
+    account of the person, and `restored` the local paths whose own spelling is about to be put back.
     """
 
-    __slots__ = ("carried", "counts", "issues", "kept", "learner", "lost", "own", "problems", "record", "refused", "remarks", "restored", "spelled", "where")
+    __slots__ = (
+        "carried",
+        "counts",
+        "issues",
+        "kept",
+        "learner",
+        "lost",
+        "own",
+        "problems",
+        "record",
+        "refused",
+        "remarks",
+        "restored",
+        "spelled",
+        "where",
+    )
 
     def __init__(self, record: str, where: str, *, own: bool = True, learner: LocalLearner | None = None) -> None:
         self.record = record
         self.where = where
         self.own = own
         self.learner = learner
-        self.counts: Mapping[str, int] = {}
         self.problems: list[Problem] = []
         self.refused: dict[str, str] = {}
         self.issues: list[str] = []

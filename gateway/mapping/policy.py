@@ -199,7 +199,9 @@ def _steps(working: Working, policy: Policy) -> list[tuple[str, str]]:
     else:
         lines.append((f"来源申报 {plain(declared)} 学分", f"the source declares {plain(declared)} credits"))
     if working.least is None or working.credits is None:
-        lines.append(("既无申报学分,也无可折算的学时:不给出学分(不是 0)", "neither credits nor countable hours: no credits are given (not 0)"))
+        lines.append(
+            ("既无申报学分,也无可折算的学时:不给出学分(不是 0)", "neither credits nor countable hours: no credits are given (not 0)")
+        )
         return lines
     if declared is not None and working.computed is not None:
         lines.append(
@@ -210,7 +212,9 @@ def _steps(working: Working, policy: Policy) -> list[tuple[str, str]]:
         )
     step = plain(policy.rounding_step)
     if working.credits == working.least:
-        lines.append((f"已是 {step} 的整数倍,无需取整:{working.credits} 区域学分", f"a multiple of {step}: {working.credits} regional credits"))
+        lines.append(
+            (f"已是 {step} 的整数倍,无需取整:{working.credits} 区域学分", f"a multiple of {step}: {working.credits} regional credits")
+        )
     else:
         lines.append(
             (

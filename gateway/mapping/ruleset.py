@@ -138,7 +138,7 @@ class _Reader:
         return value
 
     def known(self, code_set: str, code: str, where: str) -> None:
-        if code_set not in self.codes or self.codes.get(code_set, code) is None:
+        if self.codes.lookup(code_set, code) is None:
             self.fault(where, "mapping.unknown_code", f"代码集 {code_set} 中没有 {code}", f"code set {code_set} has no {code}")
 
 
@@ -179,7 +179,9 @@ def _read(reader: _Reader, policies: Policies) -> Ruleset:
     form_for_kind = reader.pairs("form_for_kind")
     for kind in Kind:
         if form_for_kind.get(kind.value) not in forms:
-            reader.fault(f"form_for_kind.{kind.value}", "mapping.missing_setting", "每类成果须有记录类别", "every kind needs a record class")
+            reader.fault(
+                f"form_for_kind.{kind.value}", "mapping.missing_setting", "每类成果须有记录类别", "every kind needs a record class"
+            )
     leisure = table.get("leisure_convertible", policies.by_id[policy].leisure_convertible)
     if not isinstance(leisure, bool):
         reader.fault("leisure_convertible", "mapping.bad_setting", "应为 true 或 false", "true or false")
@@ -315,9 +317,7 @@ def _scope(reader: _Reader, table: Mapping[str, object], where: str, forms: tupl
     return tuple(form for form in wanted if form in forms)
 
 
-def _leftovers(
-    reader: _Reader, forms: tuple[str, ...]
-) -> tuple[dict[str, dict[str, str]], dict[str, set[str]], dict[str, set[str]]]:
+def _leftovers(reader: _Reader, forms: tuple[str, ...]) -> tuple[dict[str, dict[str, str]], dict[str, set[str]], dict[str, set[str]]]:
     dropped: dict[str, dict[str, str]] = {form: {} for form in (*forms, PART)}
     kept: dict[str, set[str]] = {form: set() for form in (*forms, PART)}
     integers: dict[str, set[str]] = {form: set() for form in (*forms, PART)}

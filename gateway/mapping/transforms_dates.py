@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from gateway.formats.cells import CellError, date_cell
-from gateway.mapping.declaration import Builder, Declaration, Halves, LocalValues, RegionalValues
+from gateway.mapping.declaration import Backward, Builder, Declaration, Halves, LocalValues, RegionalValues
 from gateway.mapping.loss import Run
 from gateway.model.dates import PartialDate
 from gateway.model.local import LocalValue
@@ -134,25 +134,28 @@ def _expiry(rule: Declaration) -> Halves | None:
         return None
     (path,), (until, unlimited) = rule.local, rule.fields
     read, write = _WAYS[rule.text("written", "compact", among=tuple(_WAYS))]
-    means_unlimited = rule.text("empty", "unlimited", among=("unlimited", "unknown")) == "unlimited"
+    empty_says = rule.text("empty", "unlimited", among=("unlimited", "unknown")) == "unlimited"
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
         if value is None:
             return
-        if value == "":
-            if means_unlimited:
-                out[unlimited] = True
-                run.default(unlimited, "assumption", True)
-                run.issues.append("no_expiry_assumed")
-            else:
-                run.kept[path] = "ambiguous"
-            return
-        found = read(value)
-        if found is None:
+        if value == "" and not empty_says:
+            run.kept[path] = "ambiguous"
+        elif value == "":
+            out[unlimited] = True
+            run.default(unlimited, "assumption", True)
+            run.issues.append("no_expiry_assumed")
+        elif (found := read(value)) is not None:
+            out[until] = found[0]
+        else:
             run.refuse(path, "mapping.impossible_value")
-            return
-        out[until] = found[0]
+
+    return Halves(forward, _expiry_backward(path, (until, unlimited), write, empty_says=empty_says), blank=True)
+
+
+def _expiry_backward(path: str, both: tuple[str, str], write: Writer, *, empty_says: bool) -> Backward:
+    until, unlimited = both
 
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         value = fields.get(until)
@@ -160,13 +163,13 @@ def _expiry(rule: Declaration) -> Halves | None:
             out[path] = write(value)
             run.carried.append(until)
         if unlimited in fields:
-            if fields[unlimited] is True and means_unlimited and value is None:
+            if fields[unlimited] is True and empty_says and value is None:
                 out[path] = ""
                 run.carried.append(unlimited)
             else:
                 run.lost[unlimited] = "no_counterpart"
 
-    return Halves(forward, backward, blank=True)
+    return backward
 
 
 @lru_cache(maxsize=CACHE_MAX)
@@ -198,7 +201,6 @@ def _date_cell(rule: Declaration) -> Halves | None:
     if not rule.shape(1, 2):
         return None
     (path,), (awarded, started) = rule.local, rule.fields
-    spare = rule.text("or_from", "")
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
@@ -210,13 +212,16 @@ def _date_cell(rule: Declaration) -> Halves | None:
         elif isinstance(found, str):
             run.refuse(path, "mapping.impossible_value")
         else:
-            start, end = found
-            out[awarded] = end
+            start, out[awarded] = found
             if start is not None:
                 out[started] = start
-            if _plain_cell(start, end) != value:
+            if _plain_cell(*found) != value:
                 run.spell(path, value)
 
+    return Halves(forward, _date_cell_backward(path, awarded, started, rule.text("or_from", "")))
+
+
+def _date_cell_backward(path: str, awarded: str, started: str, spare: str) -> Backward:
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         source = awarded if awarded in fields or run.own else spare
         end, start = fields.get(source), fields.get(started)
@@ -231,7 +236,7 @@ def _date_cell(rule: Declaration) -> Halves | None:
         else:
             out[path] = _plain_cell(None, end)
 
-    return Halves(forward, backward)
+    return backward
 
 
 DATE_TRANSFORMS: Final[Mapping[str, Builder]] = {"date": _date, "expiry": _expiry, "date_cell": _date_cell}

@@ -272,9 +272,7 @@ def _scaled_grade(rule: Declaration) -> Halves | None:
     return Halves(forward, _backward(own, foreign))
 
 
-def _read_scaled(
-    value: str, scale: str, percent: Decimal | None, mark: Decimal, gpa_mark: Decimal, out: dict[str, RegionalValue]
-) -> bool:
+def _read_scaled(value: str, scale: str, percent: Decimal | None, mark: Decimal, gpa_mark: Decimal, out: dict[str, RegionalValue]) -> bool:
     """Place a grade of a named scale; False where the value is none of that scale."""
     if scale == "PASS":
         if value in ("P", "F"):

@@ -1,4 +1,4 @@
-"""Levels, certificates, issuers, education: values that mean something only inside a scheme.
+"""Levels, certificates, education: values that mean something only inside a scheme.
 
 A level without its framework, a code without its vintage and 高级 without a scheme are ambiguous and
 never guessed.  Crosswalks come from the code tables with their confidence; nothing is converted upward
@@ -8,14 +8,13 @@ on an approximate one.  Lookups are built once at load.
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.mapping.declaration import Backward, Builder, Declaration, Halves, LocalValues, RegionalValues
+from gateway.mapping.declaration import Builder, Declaration, Halves, LocalValues, RegionalValues
 from gateway.mapping.loss import Run
-from gateway.model.identifiers import IdentifierError, certificate_scheme, hrss_certificate, uscc
+from gateway.model.identifiers import IdentifierError, certificate_scheme, hrss_certificate
 from gateway.model.local import LocalValue
 from gateway.model.regional import RegionalValue
 
 _LEVEL_FIELDS: Final = ("level.framework", "level.code", "level.regional", "level.confidence")
-_SCHOOL_DIGITS: Final = 10
 
 
 def _level(rule: Declaration) -> Halves | None:
@@ -219,140 +218,6 @@ def _certificate(rule: Declaration) -> Halves | None:
     return Halves(forward, backward)
 
 
-def _issuer_name(rule: Declaration) -> Halves | None:
-    """An organisation by name, as written; the rule file's `[[issuer]]` table gives its code where a spelling is listed.
-
-    Backward, where a foreign record has no name: the name the table has for its code, else the first field of `or_from`.
-    """
-    if not rule.shape(1, 2):
-        return None
-    (path,), (name_field, code_field) = rule.local, rule.fields
-    code_of = {name: issuer.uscc for issuer in rule.issuers for name in issuer.names}
-    name_of = {issuer.uscc: issuer.names[0] for issuer in rule.issuers}
-    spares = rule.words("or_from")
-    first = frozenset(name_of.values())
-
-    def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
-        value = values.get(path)
-        if value is None or value == "":
-            return
-        if type(value) is not str:
-            run.refuse(path, "mapping.impossible_value")
-            return
-        out[name_field] = value
-        code = code_of.get(value.strip())
-        if code is not None and code_field not in out:
-            out[code_field] = code
-            run.default(code_field, "assumption", code)
-            if value not in first:
-                run.issues.append("issuer_alias_used")
-
-    def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
-        name, code = fields.get(name_field), fields.get(code_field)
-        if name is not None:
-            out[path] = str(name)
-            run.carried.append(name_field)
-            if code is not None and code_of.get(str(name)) == code:
-                run.lost.setdefault(code_field, "derived")
-        elif code is not None and str(code) in name_of and not run.own:
-            out[path] = name_of[str(code)]
-            run.carried.append(code_field)
-            run.approximate(code_field, "no_local_field", code)
-        elif not run.own:
-            spare = next((field for field in spares if field in fields), None)
-            if spare is not None:
-                out[path] = str(fields[spare])
-                run.carried.append(spare)
-                run.approximate(spare, "assumption", fields[spare])
-
-    return Halves(forward, backward)
-
-
-def _issuer_code(rule: Declaration) -> Halves | None:
-    """An organisation's code: a unified social credit code, or, where the rule has a second field, a 10-digit school id.
-
-    A code that fails its check is kept as it stands and flagged; it never reaches the standard's field.
-    """
-    if len(rule.local) != 1 or len(rule.fields) not in (1, 2):
-        rule.shape(1, 2)
-        return None
-    (path,) = rule.local
-    code_field, school_field = rule.fields[0], rule.fields[1] if len(rule.fields) > 1 else ""
-
-    def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
-        value = values.get(path)
-        if value is None or value == "":
-            return
-        text = str(value)
-        if school_field and len(text) == _SCHOOL_DIGITS and text.isascii() and text.isdigit():
-            out[school_field] = text
-            return
-        try:
-            code = uscc(text)
-        except IdentifierError:
-            run.kept[path] = "invalid"
-            run.issues.append("issuer_code_invalid")
-            return
-        out[code_field] = code
-        if code != value:
-            run.spell(path, value)
-
-    def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
-        school, code = fields.get(school_field) if school_field else None, fields.get(code_field)
-        if school is not None:
-            out[path] = str(school)
-            run.carried.append(school_field)
-        elif code is not None:
-            out[path] = str(code)
-            run.carried.append(code_field)
-
-    return Halves(forward, backward)
-
-
-def _kind_by_issuer(rule: Declaration) -> Halves | None:
-    """The achievement kind of a class that holds two: `otherwise`, or `kind` where the issuer's name ends with one of `endings`."""
-    if not rule.shape(0, 1):
-        return None
-    (field,) = rule.fields
-    endings = rule.words("endings")
-    kind, otherwise = rule.text("kind", "COMMUNITY"), rule.text("otherwise", "TRAINING")
-    rule.knows("achievement_kind", kind)
-    rule.knows("achievement_kind", otherwise)
-
-    def forward(_values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
-        found = str(out.get("issuer.name", "")).strip().endswith(endings)
-        out[field] = kind if found else otherwise
-        run.default(field, "assumption", out[field])
-
-    return Halves(forward, _class_back(field, frozenset({kind, otherwise})))
-
-
-def _kind_of_form(rule: Declaration) -> Halves | None:
-    """The achievement kind that the record's class alone tells."""
-    if not rule.shape(0, 1):
-        return None
-    (field,) = rule.fields
-    kind = rule.text("kind", "")
-    rule.knows("achievement_kind", kind)
-
-    def forward(_values: LocalValues, out: dict[str, RegionalValue], _run: Run) -> None:
-        out[field] = kind
-
-    return Halves(forward, _class_back(field, frozenset({kind})))
-
-
-def _class_back(field: str, kinds: frozenset[str]) -> Backward:
-    """The record's class carries the kind; a kind that the class does not mean is only near to it."""
-
-    def backward(fields: RegionalValues, _out: dict[str, LocalValue], run: Run) -> None:
-        if field in fields:
-            run.carried.append(field)
-            if fields[field] not in kinds:
-                run.approximate(field, "no_counterpart", fields[field])
-
-    return backward
-
-
 def _education(rule: Declaration) -> Halves | None:
     """An education level by GB/T 4658 with the vintage of its table beside it; without the vintage it is refused."""
     if not rule.shape(2, 1):
@@ -398,9 +263,5 @@ LEVEL_TRANSFORMS: Final[Mapping[str, Builder]] = {
     "skill_level": _skill_level,
     "remark": _remark,
     "certificate": _certificate,
-    "issuer_name": _issuer_name,
-    "issuer_code": _issuer_code,
-    "kind_by_issuer": _kind_by_issuer,
-    "kind_of_form": _kind_of_form,
     "education": _education,
 }

@@ -5,7 +5,7 @@ Member names of the JSON object are the attribute names of `Leaf`; a member at i
 one spelling.  Types that this version does not know are read like any other and reported by whoever audits.
 Records appear as commitments: fixed-length salts and length prefixes make them binding, the secret (erased with the
 record) makes them hiding.
-docs/transfer-log.md, TL-10 to TL-29, is the format's text.
+docs/transfer-log.md, TL-1 to TL-14, is the format's text.
 """
 
 import hmac
@@ -31,7 +31,7 @@ Item: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Field by field docs/transfer-log.md, TL-12.  Times are RFC 3339 UTC with six digits of a second, credits decimal strings."""
+    """Field by field docs/transfer-log.md, section 3.  Times are RFC 3339 UTC with six digits of a second, credits decimal strings."""
 
     type: str
     at: str

@@ -1,7 +1,7 @@
 """The form of a leaf's members: for each one predicate over its JSON value.
 
 Everything has one spelling (times, numbers, order of lists), so that a leaf read back and written again gives its own bytes.
-docs/transfer-log.md, TL-12 to TL-19, is the text of this table.
+docs/transfer-log.md, section 3, is the text of this table.
 """
 
 import re

@@ -39,7 +39,7 @@ class Mailbox:
         answer = await receiver.committer.submit(Collected(message, receiver.ids.secret(), handed))
         if answer.status != 200 or answer.repeated:
             return await receiver.reply(message, answer)
-        return Reply(200, self._body(message, parcels, http), repeated=False)
+        return Reply(message.iss, message.act, 200, self._body(message, parcels, http), repeated=False)
 
     async def _parcels(self, member: str) -> list[Parcel]:
         """What is due, up to a bound on bytes; a message whose consent has run out stays where it is."""

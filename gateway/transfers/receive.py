@@ -49,6 +49,8 @@ REGIONAL = "regional"
 class Reply:
     """`body` is what goes on the wire: the stored answer with its receipt."""
 
+    sender: str
+    act: str
     status: int
     body: bytes
     repeated: bool
@@ -224,7 +226,7 @@ class Receiver:
         elif answer.authentic:
             receipt["refusal"] = self._signed_refusal(message, answer)
         body = answer.body[:-1] + b',"receipt":' + jcs(receipt) + b"}"
-        return Reply(answer.status, body, answer.repeated)
+        return Reply(message.iss, message.act, answer.status, body, answer.repeated)
 
     def _signed_refusal(self, message: VerifiedMessage, answer: Answer) -> str:
         now = self.clock.now()

@@ -1,4 +1,4 @@
-"""The tree against the definition of RFC 6962 section 2.1, written down recursively and slowly."""
+"""The tree against the definition of RFC 6962 section 2.1, written down recursively and slowly (TL-20)."""
 
 from hashlib import sha256
 

@@ -180,10 +180,11 @@ def test_read_when_written_then_equal_and_valid_for_both(document: d.Document) -
     assert STANDARD.oracle(kind_of(type(document))).is_valid(content.decode())
 
 
+# No U+3000 here: where only XML white space may stand, xmlschema takes any Unicode white space for it, and libxml2 rightly does not.
 WORDS = st.sampled_from(
     ["", " ", "0", "-1", "1.5", "4.005", "1e3", "+1", "00", " 5 ", "NaN", "true", "TRUE", "1900", "1899", "2201", "2024-13", "2023-02-29",
      "2024-02-29", "2024-02-29Z", "2200-12-31", "-2024", "12024", "2024-01-01T00:00:00Z", "2024-01-01T24:00:00Z", "CN-31", "cn-31", "A",
-     "COURSE", "R 1", "R-1", "not_passed", "Not", "recognised", "retained", "x" * 65, "王" * 301, "\u3000", "\n", "١", "𠮷", "1.0", "1.1"]
+     "COURSE", "R 1", "R-1", "not_passed", "Not", "recognised", "retained", "x" * 65, "王" * 301, "\n", "١", "𠮷", "1.0", "1.1"]
 )  # fmt: skip
 
 
@@ -283,8 +284,9 @@ def test_escape_when_given_any_text_then_it_escapes_or_refuses_by_name(text: str
 REFUSALS = {"", "standard.invalid", "format.malformed", "format.encoding", "format.doctype", "format.xml_version", "format.too_deep"}
 SEED = write(d.Posting("", "B-9", datetime(2026, 1, 2, tzinfo=UTC), ("R-1",)))
 PIECES = st.sampled_from(
-    [b"<", b">", b"</a>", b"<a>", b"&", b"&lt;", b"&#x0;", b"\x00", b"\xff", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?x", b"?>", 
-     b"<!DOCTYPE a", b'<?xml version="1.1"?>', b'<?xml version="1.0" encoding="GBK"?>', b"\xef\xbb\xbf", b"\xfe\xff", b" xmlns='", b"\x81", "李".encode()]
+    [b"<", b">", b"</a>", b"<a>", b"&", b"&lt;", b"&#x0;", b"\x00", b"\xff", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?x", b"?>",
+     b"<!DOCTYPE a", b'<?xml version="1.1"?>', b'<?xml version="1.0" encoding="GBK"?>', b"\xef\xbb\xbf", b"\xfe\xff",
+     b" xmlns='", b"\x81", "李".encode()]
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.crypto.keys import SigningKey
-from gateway.federation.envelope import VerifiedMessage, _ALGORITHM, seal, unseal
+from gateway.federation.envelope import _ALGORITHM, VerifiedMessage, seal, unseal
 from gateway.federation.message import Content, HttpTarget, MemberKey, RawContent
 from gateway.model.canonical import b64url
 

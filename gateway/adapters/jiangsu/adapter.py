@@ -35,8 +35,8 @@ def build(settings: Mapping[str, object]) -> "JiangsuAdapter":
 class JiangsuAdapter:
     """Implements `gateway.adapters.contract.RegionAdapter`."""
 
-    region = "jiangsu"
-    media_types = ("text/xml", "application/xml")
+    region: str = "jiangsu"
+    media_types: tuple[str, ...] = ("text/xml", "application/xml")
 
     def __init__(self, options: Options) -> None:
         self.options = options

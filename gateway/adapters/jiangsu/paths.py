@@ -140,8 +140,14 @@ def markup(name: str, values: Mapping[str, str], order: tuple[str, ...] = (), *,
 
 def _write(name: str, node: _Node, rest: str = "") -> str:
     opening = name + "".join(f' {key}="{escape_attribute(value)}"' for key, value in node.attributes.items())
-    inside = escape_text(node.text) + "".join(_write(step.partition("[")[0], child) for step, child in node.inside.items()) + rest
+    inside = escape_text(node.text) + "".join(_write(step.partition("[")[0], node.inside[step]) for step in _in_order(node)) + rest
     return f"<{opening}>{inside}</{name}>" if inside else f"<{opening}/>"
+
+
+def _in_order(node: _Node) -> list[str]:
+    """Repeated elements by their number (`WJ`, `WJ[2]`, `WJ[3]`); names otherwise as they came."""
+    first = {step.partition("[")[0]: place for place, step in reversed(list(enumerate(node.inside)))}
+    return sorted(node.inside, key=lambda step: (first[step.partition("[")[0]], int(step.partition("[")[2].rstrip("]") or 1)))
 
 
 def _unwritable() -> RecordError:

@@ -29,7 +29,7 @@ CERTIFICATES: Final = frozenset({"03", "04"})
 COMPULSORY: Final = frozenset("BX")
 GRADE_TYPES: Final = frozenset({"DJ", "HG", "BF"})
 
-_NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,4})(?:\.\d{1,2})?", re.ASCII)
+_NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,4})(?:\.\d{1,6})?", re.ASCII)
 _SEQUENCE: Final = re.compile(r"\d{1,6}", re.ASCII)
 _SCHOOL: Final = re.compile(r"\d{10}", re.ASCII)
 _DATE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from gateway.adapters.contract import Feed, RegionAdapter
-from gateway.adapters.fields import MISSING, extra_fault, faults_of, may_hold_private_use
+from gateway.adapters.fields import OTHER_ID, extra_fault, faults_of, may_hold_private_use
 from gateway.adapters.settings_table import SettingsTable
 from gateway.adapters.shanghai.feed import split_feed
 from gateway.adapters.shanghai.push import DUPLICATE, HEAD_RULES, REGION, Form, Settings, account_fault, forms_for, read_push, refuse
@@ -133,7 +133,7 @@ def _whole(value: LocalValue) -> LocalValue:
 def _row_problems(row: Mapping[str, LocalValue], record: LocalRecord, form: Form, place: str) -> list[Problem]:
     problems = faults_of(form.rules, row, place)
     if row[form.id_path] != record.record_id:
-        problems.append(MISSING.at(f"{place}/{form.id_path}"))
+        problems.append(OTHER_ID.at(f"{place}/{form.id_path}"))
     for key, value in row.items():
         fault = None if key in form.checks else extra_fault(key, value)
         if fault is not None:

@@ -3,7 +3,8 @@
 A feed is one push, a JSON array of pushes, or one push a line.  A damaged line or push is
 quarantined, all its rows with it, and the others go on.  Sending an outer id again overwrites:
 of a learner's pushes the latest wins (`pushed_at`, else position).  An outer id that two learners
-claim belongs to neither.
+claim belongs to neither, and a row does not go out while another row under its id is damaged: that
+one may be its correction.
 """
 
 from collections.abc import Callable
@@ -72,8 +73,9 @@ class _Ledger:
         for good in self.good:
             groups.setdefault(good.record.record_id, []).append(good)
         latest: dict[str, list[_Row]] = {}
-        for rows in groups.values():
-            if len({row.account for row in rows}) > 1:
+        damaged_ids = {damaged.record_id for damaged in self.quarantined if damaged.record_id}
+        for outer_id, rows in groups.items():
+            if outer_id in damaged_ids or len({row.account for row in rows}) > 1:
                 self.quarantined += [Quarantined(row.row, row.record.record_id, (DUPLICATE.at(f"row {row.row}"),)) for row in rows]
                 continue
             winner = max(rows, key=lambda row: row.rank)

@@ -12,6 +12,8 @@ height and folded into records, so that rows add up:
     an entry repeated            → ignored, `repeated_row`
     the same DEPOSIT, higher up  → ignored, `repeated_deposit`
     two DEPOSITs of one achId that differ, or one after its REVOKE → quarantined
+    a damaged entry              → quarantined, and the deposit it is about with it: it may have been the revocation;
+                                   if nobody can tell what it is about, the whole part is refused
 """
 
 from collections.abc import Sequence
@@ -33,6 +35,10 @@ VERSION = Fault("record.unknown_version", "格式版本不在接受范围内", "
 COUNTER = Fault("record.counter_mismatch", "count 与条目数不符", "count differs from the number of entries")
 DUPLICATE = Fault("record.duplicate_id", "同一 achId 存入两次且内容不同", "one achId was deposited twice with different contents")
 AFTER_REVOKE = Fault("record.deposit_after_revoke", "achId 已撤销后再次存入", "the achId was deposited again after its revocation")
+HISTORY = Fault("record.history_damaged", "同一 achId 的另一条目已损坏", "another entry about this achId is damaged")
+UNREADABLE = Fault(
+    "record.revocation_unreadable", "条目可能是撤销,但看不出撤销哪一项", "the entry may be a revocation, of nobody knows what"
+)
 _reason = text(200)
 
 
@@ -215,13 +221,22 @@ def _add_beside(
 def _fold(events: list[_Event], reader: Reader) -> _Fold:
     fold = _Fold()
     by_id: dict[str, list[_Event]] = {}
+    damaged = [event for event in events if event.problems]
+    unreadable = [event for event in damaged if not event.ach_id and event.op != DEPOSIT]
+    if unreadable:
+        raise refuse(
+            [UNREADABLE.at(f"row {event.row}") for event in unreadable] + [fault for event in unreadable for fault in event.problems]
+        )
+    fold.quarantined += [Quarantined(event.row, event.ach_id, tuple(event.problems)) for event in damaged]
+    doubtful = {event.ach_id for event in damaged if event.ach_id}
     for event in events:
-        if event.problems:
-            fold.quarantined.append(Quarantined(event.row, event.ach_id, tuple(event.problems)))
-        else:
+        if not event.problems:
             by_id.setdefault(event.ach_id, []).append(event)
     for ach_id, history in by_id.items():
-        _fold_one(ach_id, history, reader, fold)
+        if ach_id in doubtful and all(event.op == DEPOSIT for event in history):
+            fold.quarantined += [Quarantined(event.row, ach_id, (HISTORY.at(f"row {event.row}"),)) for event in history]
+        else:
+            _fold_one(ach_id, history, reader, fold)
     return fold
 
 

@@ -8,7 +8,7 @@ as its deposit and, after all deposits, its revocation.
 
 from dataclasses import dataclass
 
-from gateway.adapters.fields import WRONG_FORM, WRONG_TYPE, extra_fault
+from gateway.adapters.fields import OTHER_ID, WRONG_FORM, WRONG_TYPE, extra_fault
 from gateway.adapters.zhejiang.achievement import DEPOSIT, REVOKE, Reader, nest, plain
 from gateway.adapters.zhejiang.batch import CHAIN_KEYS, DUPLICATE, REVOKED_FORM, Settings, refuse
 from gateway.adapters.zhejiang.chain import extend
@@ -102,7 +102,7 @@ def _deposit(record: LocalRecord, learner: dict[str, Json], cancelled: bool, rea
         values[path] = flat
     problems += reader.faults(values, DEPOSIT, place)
     if (values["achId"], values["achType"]) != (record.record_id, record.form):
-        problems.append(WRONG_FORM.at(f"{place}/achId"))
+        problems.append(OTHER_ID.at(f"{place}/achId"))
     payload: dict[str, Json] = {"achievement": nest(values, place, problems), "learner": learner, "op": DEPOSIT}
     if not cancelled and "reason" in values:
         payload["reason"] = plain("reason", values["reason"])

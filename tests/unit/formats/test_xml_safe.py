@@ -139,6 +139,12 @@ def test_to_bytes_when_parsed_again_then_the_same_tree() -> None:
     assert xml_safe.to_bytes(parse_xml(xml_safe.to_bytes(root))) == xml_safe.to_bytes(root)
 
 
+def test_to_bytes_when_text_follows_the_element_then_it_is_not_taken_along() -> None:
+    child = xml_safe.first_child(parse_xml(b"<a><b>1</b>tail</a>"), "b")
+    assert child is not None
+    assert xml_safe.to_bytes(child).endswith(b"<b>1</b>")
+
+
 @pytest.mark.parametrize("point", [0x00, 0x0B, 0x1F, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF])
 def test_escape_when_xml_cannot_hold_the_character_then_refused_by_code_point(point: int) -> None:
     for escape in (xml_safe.escape_text, xml_safe.escape_attribute):

@@ -175,6 +175,12 @@ def test_explain_when_the_document_is_very_large_then_the_quick_words_are_given(
     assert len(explained) == len(problems("loss", report))
 
 
+def test_explain_when_only_libxml2_objects_then_its_verdict_is_told_all_the_same() -> None:
+    content = GOOD.replace("</reason>", "</reason>\u3000").encode()
+    assert STANDARD.oracle("withdrawal").is_valid(content.decode())
+    assert [(problem.path, problem.code) for problem in STANDARD.explain("withdrawal", content)] == [("/withdrawal", "standard.structure")]
+
+
 def test_validate_when_the_bytes_are_not_xml_then_a_format_error() -> None:
     for ask in (STANDARD.validate, STANDARD.explain):
         with pytest.raises(FormatError, match=r"format\.malformed"):

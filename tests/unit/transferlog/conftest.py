@@ -39,7 +39,8 @@ def requested(case: int, at: int = 0, **changes: object) -> Leaf:
     """The first leaf of a transfer with one item."""
     fields: dict[str, object] = {
         "type": "transfer.requested", "at": moment(at), "scope": hexed(f"case {case}"), "seq": 0, "iss": "CN-31", "jti": f"request-{case}",
-        "actor": "CN-31", "role": "facing.source", "kid": "k" * 43, "envelope": "aGVhZA.Y2xhaW1z.c2ln", "content": (("request", hexed("sd"), 321),),
+        "actor": "CN-31", "role": "facing.source", "kid": "k" * 43, "envelope": "aGVhZA.Y2xhaW1z.c2ln",
+        "content": (("request", hexed("sd"), 321),),
         "answer": hexed("answer"), "status": 202, "state_before": "", "state_after": "delivering", "ver": 1,
         "totals": totals(submitted="4.0", pending="4"), "items": ((hexed(f"cm {case}"), hexed(f"nf {case}"), "claimed"),),
     }  # fmt: skip
@@ -62,8 +63,7 @@ def moment(at: int) -> str:
 def honest(count: int) -> list[bytes]:
     """So many leaves: the opening one, then transfers of two leaves each."""
     leaves = [Leaf(type="log.opened", at=moment(0), scope="log", seq=0, iss="CN-YRD", jti="opened", facts={"origin": ORIGIN})]
-    for n in range(count - 1):
-        leaves.append((delivered if n % 2 else requested)(n // 2, n))
+    leaves.extend((delivered if n % 2 else requested)(n // 2, n) for n in range(count - 1))
     return [leaf_bytes(leaf) for leaf in leaves[:count]]
 
 

@@ -1,4 +1,4 @@
-"""An audit finds every single changed byte, says which leaf, and judges what leaves say of each other."""
+"""An audit finds every single changed byte, says which leaf, and judges what leaves say of each other (TL-7 to TL-13, TL-31 to TL-33)."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Notes, checkpoints and cosignatures: one spelling, known keys checked, unknown ones ignored."""
+"""Notes, checkpoints and cosignatures: one spelling, known keys checked, unknown ones ignored (TL-26 to TL-28)."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""The leaf's bytes: one spelling, everything refused that is another; commitments bind and hide."""
+"""The leaf's bytes: one spelling, everything refused that is another; commitments bind and hide (TL-1 to TL-5, TL-11, TL-14 to TL-18)."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Receipt proofs: written, read, verified offline, and small."""
+"""Receipt proofs: written, read, verified offline, and small (TL-30)."""
 
 from typing import Any
 

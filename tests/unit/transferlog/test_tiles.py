@@ -1,4 +1,4 @@
-"""Tiles as rows and as files: sizes, widths, paths, bundles, and what is read when."""
+"""Tiles as rows and as files: sizes, widths, paths, bundles, and what is read when (TL-21, TL-22, TL-25)."""
 
 from hashlib import sha256
 

@@ -1,0 +1,34 @@
+"""From an error to an RFC 9457 problem.  Codes become statuses by the wire's one table (`protocol.status_of`)."""
+
+from aiohttp import web
+
+from gateway.errors import GatewayError
+from gateway.federation.protocol import status_of
+from gateway.model.canonical import Json, jcs
+
+PROBLEM_TYPE = "https://docs.yrd-credit.example/errors/"
+PROBLEM_MEDIA = "application/problem+json"
+RETRY_AFTER_S = "5"
+
+
+def problem(error: GatewayError) -> web.Response:
+    """The problem document of an error: code, both languages, every problem, no personal value."""
+    status = status_of(error.code)
+    body: dict[str, Json] = {
+        "type": PROBLEM_TYPE + error.code,
+        "code": error.code,
+        "status": status,
+        "title": error.en,
+        "zh": error.zh,
+        "en": error.en,
+        "retryable": error.retry,
+        "errors": [{"path": each.path, "code": each.code, "zh": each.zh, "en": each.en} for each in error.problems],
+    }
+    headers = {"Retry-After": RETRY_AFTER_S} if error.retry else {}
+    return web.Response(status=status, body=jcs(body), content_type=PROBLEM_MEDIA, headers=headers)
+
+
+def plain_problem(status: int, code: str, zh: str, en: str) -> web.Response:
+    """A problem of the HTTP edge itself (no such route, body too large)."""
+    body: dict[str, Json] = {"type": PROBLEM_TYPE + code, "code": code, "status": status, "title": en, "zh": zh, "en": en}
+    return web.Response(status=status, body=jcs(body), content_type=PROBLEM_MEDIA)

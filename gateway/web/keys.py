@@ -1,0 +1,31 @@
+"""What handlers share, typed."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gateway.transfers.log_reading import LogReading
+from gateway.transfers.mailbox import Mailbox
+from gateway.transfers.receive import Receiver
+from gateway.transfers.status import Status
+from gateway.transfers.unit_of_work import Ledger
+
+
+@dataclass(slots=True)
+class Parts:
+    """The use cases behind the routes.  `base_url` is the URL as members see it; envelopes are bound to it."""
+
+    receiver: Receiver
+    mailbox: Mailbox
+    status: Status
+    reading: LogReading
+    ledger: Ledger
+    heard_from: Callable[[str], None]
+    body_bytes_max: int
+    base_url: str = ""
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+PARTS = web.AppKey("parts", Parts)

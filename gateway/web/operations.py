@@ -1,0 +1,41 @@
+"""Health, version and metrics, on a listener of their own."""
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway import __version__
+from gateway.metrics import BATCH_CHANGES, BUILD, LOG_SIZE, OWED, REGISTRY, TRANSFERS
+from gateway.web.keys import PARTS
+
+BUILD.labels(__version__).set(1)
+
+
+async def livez(_request: web.Request) -> web.Response:
+    """The process answers."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Database readable, log loaded, registry in the log."""
+    parts = request.app[PARTS]
+    if not parts.ready.is_set():
+        return web.Response(status=503, text="starting\n")
+    await parts.reading.head()
+    return web.Response(text="ready\n")
+
+
+async def version(_request: web.Request) -> web.Response:
+    return web.json_response({"name": "credit-exchange-gateway", "version": __version__})
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Gauges are read when asked for, from the database, so they cannot drift."""
+    parts = request.app[PARTS]
+    LOG_SIZE.set(parts.ledger.size)
+    committer = parts.receiver.committer
+    BATCH_CHANGES.set(committer.changes / committer.batches if committer.batches else 0)
+    for state, count in (await parts.status.counts()).items():
+        TRANSFERS.labels(state).set(count)
+    for member, state, count in await parts.status.owed_counts():
+        OWED.labels(member, state).set(count)
+    return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,43 @@
+"""The whole URL table."""
+
+from aiohttp import web
+
+from gateway.web import log_api, member_api, operations
+from gateway.web.keys import PARTS, Parts
+from gateway.web.middleware import errors_and_log
+
+HEADER_BYTES_MAX = 64 * 1024
+
+
+def member_app(parts: Parts) -> web.Application:
+    """For member systems."""
+    app = web.Application(middlewares=[errors_and_log], client_max_size=parts.body_bytes_max)
+    app[PARTS] = parts
+    app.add_routes(
+        [
+            web.post("/v1/messages", member_api.post_message),
+            web.post("/v1/mailbox", member_api.post_collect),
+            web.get("/v1/transfers", member_api.get_transfers),
+            web.get("/v1/transfers/{id:[0-9a-f]{64}}", member_api.get_transfer),
+            web.get("/v1/log/proof", log_api.get_proof),
+            web.get("/log/checkpoint", log_api.get_checkpoint),
+            web.get("/log/tile/{path:.{1,200}}", log_api.get_tile),
+            web.get("/version", operations.version),
+        ]
+    )
+    return app
+
+
+def ops_app(parts: Parts) -> web.Application:
+    """For those who run the node."""
+    app = web.Application(middlewares=[errors_and_log])
+    app[PARTS] = parts
+    app.add_routes(
+        [
+            web.get("/livez", operations.livez),
+            web.get("/readyz", operations.readyz),
+            web.get("/version", operations.version),
+            web.get("/metrics", operations.metrics),
+        ]
+    )
+    return app
