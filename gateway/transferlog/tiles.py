@@ -6,7 +6,6 @@ level 0 only full ones (the partial one is hashed from its at most 255 entries),
 ever published is a prefix of its row and is sliced on demand.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
@@ -166,35 +165,35 @@ def _home(height: int, index: int, size: int) -> TileRef:
 
 
 class TileHashes:
-    """Node hashes out of tiles.  Keeps the last `keep` tiles with their inner hashes (16 KiB each) to answer in memory."""
+    """Node hashes out of tiles.  Keeps the `keep` tiles read last with their inner hashes (16 KiB each) to answer in memory."""
 
     def __init__(self, get_tile: GetTile, keep: int = 64) -> None:
         self._get_tile = get_tile
         self._keep = keep
-        self._rows: OrderedDict[TileRef, list[bytes]] = OrderedDict()
+        self._rows: dict[tuple[int, int, int], list[bytes]] = {}
 
     def at(self, size: int) -> ReadNode:
         """A reader for the tree of `size`; tiles are asked for no wider than that tree has them."""
+        kept = self._rows
 
         def read(height: int, index: int) -> bytes:
-            inner = self._inner(_home(height, index, size))
-            above = height % HEIGHT
-            start = (index % (WIDTH >> above)) * HASH_BYTES
-            return inner[above][start : start + HASH_BYTES]
+            # The hot path of every receipt: plain tuples and shifts, no `TileRef`.
+            level, above = height >> 3, height & 7
+            tile = index << above >> 8
+            key = (level, tile, min(WIDTH, (size >> HEIGHT * level) - tile * WIDTH))
+            rows = kept.get(key) or self._fetch(key)
+            start = (index & (WIDTH >> above) - 1) * HASH_BYTES
+            return rows[above][start : start + HASH_BYTES]
 
         return read
 
-    def _inner(self, ref: TileRef) -> list[bytes]:
-        rows = self._rows.get(ref)
-        if rows is not None:
-            self._rows.move_to_end(ref)
-            return rows
-        rows = [_exact(self._get_tile, ref)]
+    def _fetch(self, key: tuple[int, int, int]) -> list[bytes]:
+        rows = [_exact(self._get_tile, TileRef(*key))]
         while len(rows) < HEIGHT:
             rows.append(b"".join(merkle.pair_up(_hashes(rows[-1]))))
-        self._rows[ref] = rows
+        self._rows[key] = rows
         if len(self._rows) > self._keep:
-            self._rows.popitem(last=False)
+            del self._rows[next(iter(self._rows))]
         return rows
 
 

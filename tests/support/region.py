@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from gateway.federation.message import Content, HttpTarget, RawContent
 from gateway.federation.registry import TrustFile, sign_agreement
 from gateway.mapping.documents import write
 from gateway.model.canonical import b64url, jcs
-from gateway.model.documents import Consent, Identity, Request
+from gateway.model.documents import Acknowledgement, Consent, Decision, DecisionItem, Identity, Posting, Request, Verdict
 from gateway.model.local import PartManifest
 from gateway.model.regional import Kind
+from gateway.model.units import Credits
 from gateway.settings import Settings
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
 from gateway.transfers.receive import Reply
@@ -288,3 +290,70 @@ async def region(folder: Path, data: TrustData | None = None, *, deliver: bool =
                     lanes.cancel()
         finally:
             await gateway.database.close()
+
+
+# ---------------------------------------------------------------- the bank's side of a case, by hand
+
+
+@dataclass
+class Owed:
+    """A message the gateway owes, as the bank would see it."""
+
+    jti: str
+    act: str
+    event: str
+    transfer: str
+    contents: Mapping[str, bytes]
+    sd: Mapping[str, str]
+
+
+async def take(world: World, member: str) -> list[Owed]:
+    """What a bank would find: every message due in its lane, marked as tried."""
+    dispatcher = world.gateway.parts.mailbox.dispatcher
+    found = []
+    for row in await dispatcher.due(member, 100, at_once=True):
+        parcel = await dispatcher.parcel(row)
+        if parcel is None:
+            continue
+        found.append(
+            Owed(
+                row.jti, row.act, row.event, row.transfer, {each.name: each.data for each in parcel.contents},
+                {each.name: salted_digest(each.secret, each.data) for each in parcel.contents},
+            )
+        )  # fmt: skip
+    return found
+
+
+def acknowledgement(world: World, account: str = "ACC-1", none_reason: str = "") -> list[tuple[str, bytes]]:
+    return [("acknowledgement", write(Acknowledgement("" if none_reason else account, none_reason, world.clock.now())))]
+
+
+def decision(world: World, verdicts: Mapping[str, tuple[Verdict, str]]) -> list[tuple[str, bytes]]:
+    items = tuple(
+        DecisionItem(
+            record=record, verdict=verdict, credits=Credits(Decimal(amount)), awarded=amount, awarded_unit="credit", target_course="",
+            reason="rule" if verdict is Verdict.RECOGNISED else "content_differs", rule="SANDBOX-1", text_zh="沙箱认定", text_en="sandbox decision",
+        )
+        for record, (verdict, amount) in verdicts.items()
+    )  # fmt: skip
+    return [("decision", write(Decision("120402", world.clock.now(), "reviewer", items)))]
+
+
+def posting(world: World, *records: str, impossible: str = "") -> list[tuple[str, bytes]]:
+    return [("posting", write(Posting(impossible, "BOOK-1", world.clock.now(), tuple(records))))]
+
+
+async def to_reviewing(world: World, member: str) -> tuple[Owed, Heard]:
+    """The accepting bank takes its next case."""
+    owed = next(each for each in await take(world, member) if each.act == "forward")
+    heard = await world.act(member, "acknowledge", acknowledgement(world), scp=owed.transfer, irt=owed.jti, posture="account")
+    assert heard.status == 200, heard.body
+    return owed, heard
+
+
+async def decide(world: World, member: str, owed: Owed, heard: Heard, verdicts: Mapping[str, tuple[Verdict, str]], **changes: Any) -> Heard:
+    case = json.loads(owed.contents["case"])
+    claims = {
+        "scp": owed.transfer, "ver": heard.body["ver"], "delivered": owed.sd["local"], "part": case["part_sd"], "mapping": case["mapping"],
+    } | changes  # fmt: skip
+    return await world.act(member, "decide", decision(world, verdicts), **claims)

@@ -1,7 +1,7 @@
 """Fixed inputs and fixed outputs: published vectors first, then our own wire, which must never change.
 
 Sources: RFC 7638 and RFC 8037 (thumbprints, appendix A.3), RFC 8032 (test 1), RFC 7515 (appendix A.3,
-ES256), RFC 5297 by our own wrapped form, GM/T 0042 style HMAC-SM3 by two implementations.
+ES256).  `rfc8785` and PyJWT's own front door are second opinions.
 """
 
 from datetime import UTC, datetime

@@ -19,7 +19,7 @@ from gateway.adapters.jiangsu.paths import RECORD_ORDER, Flat
 from gateway.errors import Problem
 from gateway.formats.gb18030 import has_private_use
 from gateway.model.dates import PartialDate
-from gateway.model.identifiers import HrssNumber, IdentifierError, hrss_certificate, old_qualification, uscc
+from gateway.model.identifiers import HrssNumber, IdentifierError, certificate_scheme, hrss_certificate, old_qualification, uscc
 from gateway.model.local import Operation
 
 CLASSES: Final = frozenset(f"{number:02d}" for number in range(1, 9))
@@ -29,7 +29,7 @@ CERTIFICATES: Final = frozenset({"03", "04"})
 COMPULSORY: Final = frozenset("BX")
 GRADE_TYPES: Final = frozenset({"DJ", "HG", "BF"})
 
-_NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,4})(?:\.\d{1,6})?", re.ASCII)
+_NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,4})(?:\.\d{1,28})?", re.ASCII)
 _SEQUENCE: Final = re.compile(r"\d{1,6}", re.ASCII)
 _SCHOOL: Final = re.compile(r"\d{10}", re.ASCII)
 _DATE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
@@ -48,6 +48,7 @@ def row_faults(flat: Flat, repeated: frozenset[str], options: Options) -> list[t
         *_size_faults(values),
         *_grade_faults(values, options),
         *_level_faults(values, options),
+        *_certificate_faults(values),
         *_issuer_faults(values),
         *_date_faults(values, options),
     ]
@@ -137,6 +138,14 @@ def _from_one_to(most: int, text: str) -> bool:
     return re.fullmatch(r"[1-9]\d?", text, re.ASCII) is not None and int(text) <= most
 
 
+def _certificate_faults(values: Mapping[str, str]) -> Iterator[tuple[str, Fault]]:
+    """A number a spreadsheet has cut is lost, not odd; every other number is kept and judged as an issue."""
+    try:
+        certificate_scheme(values.get("ZS@BH", ""))
+    except IdentifierError as error:
+        yield "ZS@BH", Fault(error.code, error.zh, error.en)
+
+
 def _issuer_faults(values: Mapping[str, str]) -> Iterator[tuple[str, Fault]]:
     """One attribute, two codes: a 10-digit school id or an 18-character unified social credit code.
 
@@ -197,8 +206,8 @@ def _certificate_issues(values: Mapping[str, str], options: Options) -> set[str]
         return {"certificate_number_missing"}
     try:
         number = hrss_certificate(values["ZS@BH"])
-    except IdentifierError as error:
-        return {"certificate_number_lost"} if error.code == "record.lost_digits" else _old_certificate_issues(values)
+    except IdentifierError:
+        return _old_certificate_issues(values)
     if number.special:
         return {"special_technician_number"}
     return {"certificate_mismatch"} if _differs(number, values, options) else set()

@@ -426,3 +426,13 @@ def test_format_without_a_digest_when_asked_then_no_match():
 def test_account_when_of_the_design_paper_then_check_digits_70():
     assert jiangsu_account_for(4217) == "JS320519000421770"
     assert int("320519000421770") % 97 == 1
+
+
+@pytest.mark.parametrize(("number", "issue"), [("", "certificate_number_missing"), ("JSKJ2023-88", "certificate_scheme_other")])
+def test_certificate_number_when_missing_or_of_another_scheme_then_flagged(number, issue):
+    assert issue in parse(edited(("S000032000117234000456", number))).records[1].issues
+
+
+def test_hours_when_written_with_many_decimals_then_read():
+    part = parse(edited(('<XS LL="45" SJ="18">63</XS>', "<XS>13.33333333333333333333333333</XS>")))
+    assert part.records[0].values["XS"] == "13.33333333333333333333333333"

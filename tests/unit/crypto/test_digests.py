@@ -38,7 +38,7 @@ def test_pseudonym_when_made_then_is_keyed_and_labelled() -> None:
 
 @pytest.mark.parametrize("number", ["", "11010519491231002x", "110105194912310", "11010519491231002X ", "１１010519491231002X"])
 def test_pseudonym_when_number_is_not_normalised_then_raises_without_it(number: str) -> None:
-    with pytest.raises(ValueError, match="^not a normalised citizen number$"):
+    with pytest.raises(ValueError, match=r"^not a normalised citizen number$"):
         pseudonym(KEY, number)
 
 

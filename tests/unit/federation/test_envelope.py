@@ -29,7 +29,6 @@ from gateway.model.canonical import b64url
 from tests.support.envelopes import (
     JIANGSU,
     JTI,
-    KEYS,
     LATER,
     NOW,
     OTHER_JTI,
@@ -598,7 +597,3 @@ def test_detached_when_an_envelope_is_given_as_one_then_refuses() -> None:
     head, _payload, signature = sealed().split(".")
     with pytest.raises(TrustError):
         verify_detached(f"{head}..{signature}", unpadded(sealed().split(".")[1]), "ceg-trust+jws", {SHANGHAI.kid: SHANGHAI.verify_key}.get)
-
-
-def test_support_when_keys_are_listed_then_each_member_has_one() -> None:
-    assert {iss for iss, _kid in KEYS} == {"CN-31", "CN-32"}

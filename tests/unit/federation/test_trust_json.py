@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import TrustError
 from gateway.federation.trust_json import read_trust, write_trust
-from tests.support.envelopes import JIANGSU
-from tests.support.trust import data, record
+from tests.support.trust import data
 
 GOOD: dict[str, Any] = json.loads(write_trust(data()))
 
@@ -132,7 +131,3 @@ def test_read_trust_when_endpoint_is_https_or_loopback_then_accepts(endpoint: st
     document = json.loads(json.dumps(GOOD))
     document["members"][0]["endpoint"] = endpoint
     assert read_trust(json.dumps(document).encode()).members[0].endpoint == endpoint
-
-
-def test_record_when_taken_from_support_then_has_the_key() -> None:
-    assert record(JIANGSU).kid == JIANGSU.kid

@@ -165,14 +165,15 @@ def test_validate_when_there_are_many_problems_then_fifty_of_them() -> None:
 
 def test_explain_when_the_document_is_very_large_then_the_quick_words_are_given() -> None:
     count = schema.EXPLAINED_NODES_MAX + 1
-    losses = '<loss path="p" fate="lost" reason="x">v</loss>' * count
+    losses = '<loss path="p" fate="dropped" reason="x">v</loss>' * count
     report = (
         f"<lossReport {NAMESPACE}><mappingId>m</mappingId><mappingVersion>1</mappingVersion><direction>to_local</direction>"
-        f"<valuesRead>1</valuesRead><valuesMapped>1</valuesMapped><losses>{losses}</losses></lossReport>"
+        f"<valuesRead>one</valuesRead><valuesMapped>1</valuesMapped><losses>{losses}</losses></lossReport>"
     )
     explained = STANDARD.explain("loss", report.encode())
-    assert explained[0].path == "/lossReport/losses/loss[1]/@fate"
-    assert len(explained) == len(problems("loss", report))
+    assert [(problem.path, problem.code) for problem in explained] == problems("loss", report)
+    assert explained[0].en == "the value is not one this field can have"
+    assert "expected: a count" in STANDARD.explain("loss", report.replace(losses, "").encode())[0].en
 
 
 def test_explain_when_only_libxml2_objects_then_its_verdict_is_told_all_the_same() -> None:
