@@ -243,12 +243,11 @@ def path_of(element: Element) -> str:
     steps: list[str] = []
     here: Element | None = element
     while here is not None:
-        name = local_name(here)
-        parent = here.getparent()
-        like = [] if parent is None else list(parent.iterchildren(here.tag))
-        place = f"[{like.index(here) + 1}]" if len(like) > 1 else ""
-        steps.append((name if _PLAIN_NAME(name) else "*") + place)
-        here = parent
+        name, tag = local_name(here), str(here.tag)
+        before = sum(1 for _ in here.itersiblings(tag, preceding=True))
+        alone = before == 0 and next(here.itersiblings(tag), None) is None
+        steps.append((name if _PLAIN_NAME(name) else "*") + ("" if alone else f"[{before + 1}]"))
+        here = here.getparent()
     return "/" + "/".join(reversed(steps))
 
 

@@ -212,7 +212,8 @@ class _Pass:
 
     def _blame(self, index: int, fault: Fault, hashes: Sequence[bytes]) -> _FaultFoundError:
         """Leaves of a full tile are as they were written.  In the unfinished one only the root says so: if it does
-        not, an earlier leaf may have been changed and this one merely shows it."""
+        not, an earlier leaf may have been changed and this one merely shows it.
+        """
         start = self._state.size
         if len(hashes) == WIDTH or self._gives_known_root(hashes):
             return _found(index, index, fault)

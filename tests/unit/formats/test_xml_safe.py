@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -221,6 +222,13 @@ def test_schema_when_the_document_hints_at_a_schema_then_a_fault_and_no_file_is_
 def test_schema_when_it_includes_what_was_not_given_then_it_does_not_compile(address: str) -> None:
     with pytest.raises(ValueError, match=r"main\.xsd"):
         Schema({"main.xsd": MAIN.replace(b"types.xsd", address.encode()), "types.xsd": TYPES}, "main.xsd")
+
+
+def test_schema_when_it_includes_a_real_file_that_was_not_given_then_it_does_not_compile(tmp_path: Path) -> None:
+    outside = tmp_path / "types.xsd"
+    outside.write_bytes(TYPES)
+    with pytest.raises(ValueError, match=r"main\.xsd"):
+        Schema({"main.xsd": MAIN.replace(b"types.xsd", str(outside).encode())}, "main.xsd")
 
 
 def test_schema_when_threads_share_it_then_each_hears_its_own_faults() -> None:
