@@ -49,6 +49,7 @@ from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
 from gateway.web.keys import Parts
 from gateway.web.routes import member_app, ops_app
+from gateway.web.token import Access
 
 log = structlog.get_logger("gateway.app")
 DATABASE_FILE = "gateway.db"
@@ -125,6 +126,7 @@ class Gateway:
     receiver: Receiver
     courier: Courier
     parts: Parts
+    access: Access
     ids: IdSource
     clock: Clock
 
@@ -222,7 +224,8 @@ async def build(
         heard_from=courier.heard_from,
         body_bytes_max=settings.listen.body_bytes_max,
     )
-    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, parts, ids, clock)
+    access = Access(registry, committer, signing_key, clock, ids)
+    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, parts, access, ids, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,7 @@ class Addresses:
 async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
     """Listen, and run the node in the background while the body runs."""
     settings = gateway.settings.listen
-    members = web.AppRunner(member_app(gateway.parts), access_log=None)
+    members = web.AppRunner(member_app(gateway.parts, gateway.access), access_log=None)
     ops = web.AppRunner(ops_app(gateway.parts), access_log=None)
     try:
         member_url = await _listen(members, settings.host, settings.port)

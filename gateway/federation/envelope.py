@@ -233,7 +233,7 @@ def _verify_token(token: str, keys: KeyFinder) -> tuple[str, dict[str, Any]]:
 
 
 def _split(token: str) -> tuple[str, str, str]:
-    if len(token) > protocol.ENVELOPE_BYTES_MAX or not token.isascii():
+    if len(token) > protocol.ENVELOPE_BYTES_MAX:
         raise _envelope_fault()
     segments = token.split(".", 3)
     if len(segments) != 3:

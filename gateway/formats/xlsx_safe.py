@@ -44,6 +44,9 @@ class XlsxLimits:
 DEFAULT_LIMITS: Final = XlsxLimits()
 
 
+FAULT_TEXT: Final = "#N/A"
+
+
 class CellKind(StrEnum):
     """How the workbook stores a cell.  FAULT is `#N/A` and the like; TIME has no day."""
 
@@ -137,10 +140,15 @@ def _rows(parts: Mapping[str, bytes], index: int) -> list[list[Any]]:
 
 
 def _cells(rows: list[list[Any]], facts: SheetFacts) -> tuple[tuple[XlsxCell, ...], ...]:
+    """Rows of one width.  The library leaves out what has no value; a formula without one, or a fault, still is a cell."""
+    marked = facts.formulas | facts.faults
+    height = max([len(rows), *(row + 1 for row, _ in marked)])
+    width = max([0, *map(len, rows), *(column + 1 for _, column in marked)])
+    rows = [*rows, *([] for _ in range(height - len(rows)))]
     return tuple(
         tuple(
             _cell(value, fault=(row, column) in facts.faults, formula=(row, column) in facts.formulas)
-            for column, value in enumerate(values)
+            for column, value in enumerate([*values, *[""] * (width - len(values))])
         )
         for row, values in enumerate(rows)
     )
@@ -148,7 +156,7 @@ def _cells(rows: list[list[Any]], facts: SheetFacts) -> tuple[tuple[XlsxCell, ..
 
 def _cell(value: object, *, fault: bool, formula: bool) -> XlsxCell:
     if fault:
-        return XlsxCell(str(value), CellKind.FAULT, formula)
+        return XlsxCell(str(value) or FAULT_TEXT, CellKind.FAULT, formula)
     match value:
         case bool():
             return XlsxCell("TRUE" if value else "FALSE", CellKind.TEXT, formula)

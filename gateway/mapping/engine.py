@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import MappingError, Problem
-from gateway.mapping.loss import MASK, Run, shown
+from gateway.mapping.accounting import Account, account_values
+from gateway.mapping.loss import Run
+from gateway.mapping.plan import Plan, Ruleset
 from gateway.mapping.policy import Policies, Working, read_policies
-from gateway.mapping.ruleset import Plan, Ruleset, bad_ruleset, read_ruleset
+from gateway.mapping.ruleset import bad_ruleset, read_ruleset
 from gateway.model.codes import CodeTables
 from gateway.model.local import LocalLearner, LocalPart, LocalRecord, LocalValue, Operation
-from gateway.model.regional import Extra, Fate, Kind, Loss, LossReport, RegionalPart, RegionalRecord, RegionalValue
+from gateway.model.regional import Extra, Fate, Kind, LossReport, RegionalPart, RegionalRecord, RegionalValue
 from gateway.model.units import Credits, Quantity
 
 POLICIES_FILE: Final = "policies.toml"
@@ -42,7 +44,10 @@ class RefusedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A part in the standard's words.  `problems` are faults of part-level values (they refuse no record); `warnings` quality-issue codes."""
+    """A part in the standard's words.
+
+    `problems` are faults of part-level values, which refuse that value but no record; `warnings` are quality-issue codes.
+    """
 
     part: RegionalPart
     loss: LossReport
@@ -57,29 +62,6 @@ class Localised:
 
     part: LocalPart
     loss: LossReport
-
-
-class _Account:
-    """Sums one run's values and collects its lines, in the order they were read."""
-
-    __slots__ = ("lines", "mapped", "personal", "read")
-
-    def __init__(self, personal: frozenset[str]) -> None:
-        self.read = 0
-        self.mapped = 0
-        self.lines: list[Loss] = []
-        self.personal = personal
-
-    def line(self, record: str, path: str, fate: Fate, reason: str, value: object) -> None:
-        hidden = reason == "personal" or path in self.personal
-        self.lines.append(Loss(record, path, fate, reason, MASK if hidden else shown(value)))
-
-    def remarks(self, run: Run) -> None:
-        for loss in run.remarks:
-            self.lines.append(Loss(loss.record, loss.path, loss.fate, loss.reason, MASK) if loss.path in self.personal else loss)
-
-    def report(self, ruleset: Ruleset, direction: str) -> LossReport:
-        return LossReport(ruleset.id, ruleset.version, direction, self.read, self.mapped, tuple(self.lines))
 
 
 class Mapper:
@@ -103,12 +85,12 @@ class Mapper:
     def to_regional(self, part: LocalPart, source: str) -> Mapped:
         """Map one learner's part; `source` is the member id of the bank it came from.  Raises MappingError (mapping.unknown_region)."""
         ruleset = self.ruleset(part.region)
-        account = _Account(ruleset.personal)
+        account = Account(ruleset.personal)
         run = Run("", "part", learner=part.learner)
         learner: dict[str, RegionalValue] = {}
         for forward in ruleset.part.forward:
             forward(part.values, learner, run)
-        extras = _account_values(part.values, ruleset.part, ruleset, run, account)
+        extras = account_values(part.values, ruleset.part, ruleset, run, account)
         records: list[RegionalRecord] = []
         refused: list[RefusedRecord] = []
         known: dict[str, RegionalRecord] = {}
@@ -128,7 +110,7 @@ class Mapper:
         )
 
     def _record(
-        self, record: LocalRecord, ruleset: Ruleset, source: str, account: _Account, known: Mapping[str, RegionalRecord]
+        self, record: LocalRecord, ruleset: Ruleset, source: str, account: Account, known: Mapping[str, RegionalRecord]
     ) -> RegionalRecord | RefusedRecord:
         run = Run(record.record_id, f"row {record.row}")
         out = first_values(record, source)
@@ -142,7 +124,7 @@ class Mapper:
         self.finish(record, ruleset, plan, out, run, known.get(record.record_id))
         if run.problems:
             return _refuse(record, run, account)
-        extras = _account_values(values, plan, ruleset, run, account)
+        extras = account_values(values, plan, ruleset, run, account)
         issues = tuple(sorted({*record.issues, *run.issues}))
         return RegionalRecord(out, issues, extras)
 
@@ -205,7 +187,7 @@ class Mapper:
         ruleset = self.ruleset(region)
         own = part.mapping_id == ruleset.id
         writer = self._by_id.get(part.mapping_id)
-        account = _Account((writer.personal if writer else frozenset()) | frozenset(part.learner))
+        account = Account((writer.personal if writer else frozenset()) | frozenset(part.learner))
         records: list[LocalRecord] = []
         for place, record in enumerate(part.records, 1):
             written = _write_record(record, place, ruleset, account, own=own)
@@ -295,51 +277,14 @@ def _unfit(values: Mapping[str, LocalValue], ruleset: Ruleset, plan: Plan, out: 
     return ""
 
 
-def _refuse(record: LocalRecord, run: Run, account: _Account) -> RefusedRecord:
+def _refuse(record: LocalRecord, run: Run, account: Account) -> RefusedRecord:
     account.read += len(record.values)
     for path, value in record.values.items():
         account.line(record.record_id, path, Fate.REFUSED, run.refused.get(path, "policy"), value)
     return RefusedRecord(record.record_id, record.row, tuple(run.problems))
 
 
-def _account_values(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: _Account) -> tuple[Extra, ...]:
-    """Give every source value its fate; answers what is kept beside the fields, in source order."""
-    extras: list[Extra] = []
-    kept, spelled, refused = run.kept, run.spelled, run.refused
-    mapped = 0
-    for path, value in values.items():
-        if path in plan.mapped:
-            if path in refused:
-                account.line(run.record, path, Fate.REFUSED, refused[path], value)
-            elif path in kept or (value == "" and ruleset.blank_kept and path not in plan.blank):
-                extras.append(Extra(path, "" if value is None else shown_whole(value)))
-                account.line(run.record, path, Fate.RETAINED, kept.get(path, "empty"), value)
-            else:
-                mapped += 1
-                if path in spelled:
-                    extras.append(Extra(path, shown_whole(value)))
-        elif path in plan.dropped:
-            account.line(run.record, path, Fate.DROPPED, plan.dropped[path], value)
-        elif value is None:
-            account.line(run.record, path, Fate.DROPPED, "empty", "")
-        else:
-            extras.append(Extra(path, shown_whole(value)))
-            account.line(run.record, path, Fate.RETAINED, "no_field", value)
-    account.read += len(values)
-    account.mapped += mapped
-    if run.remarks:
-        account.remarks(run)
-    return tuple(extras)
-
-
-def shown_whole(value: LocalValue) -> str:
-    """A local value as an extra keeps it: never cut."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
-def _write_record(record: RegionalRecord, place: int, ruleset: Ruleset, account: _Account, *, own: bool) -> LocalRecord | None:
+def _write_record(record: RegionalRecord, place: int, ruleset: Ruleset, account: Account, *, own: bool) -> LocalRecord | None:
     """One record in the bank's words, or None where its format cannot say what happened to the record (a cancellation)."""
     values = record.values
     form = str(values.get("source.form", ""))
@@ -363,7 +308,7 @@ def _write_record(record: RegionalRecord, place: int, ruleset: Ruleset, account:
 
 
 def _write(
-    fields: Mapping[str, RegionalValue], extras: tuple[Extra, ...], plan: Plan, run: Run, account: _Account, *, template: bool = True
+    fields: Mapping[str, RegionalValue], extras: tuple[Extra, ...], plan: Plan, run: Run, account: Account, *, template: bool = True
 ) -> dict[str, LocalValue]:
     """Run the backward halves and account for every field and extra."""
     out: dict[str, LocalValue] = {}

@@ -19,7 +19,7 @@ from gateway.model.regional import Kind
 _EXACT: Final = Context(prec=40, rounding=ROUND_DOWN)
 _ZERO: Final = Decimal(0)
 _PARAMETERS: Final = ("unit_minutes", "theory_units_per_credit", "practice_units_per_credit", "rounding_step")
-_KEYS: Final = frozenset({"id", "version", "hours_kinds", "leisure_convertible", *_PARAMETERS})
+_KEYS: Final = frozenset({"id", "hours_kinds", "leisure_convertible", *_PARAMETERS})
 CACHE_MAX: Final = 4096
 
 
@@ -81,8 +81,8 @@ class Policy:
             computed = _EXACT.add(whole, _EXACT.divide(practice, self.practice_units_per_credit))
         known = [value for value in (measures.declared, computed) if value is not None]
         least = min(known) if known else None
-        credits = None if least is None else self._down(least)
-        return Working(self.id, measures, counts, units, theory, practice, computed, least, credits, tuple(assumptions))
+        result = None if least is None else self._down(least)
+        return Working(self.id, measures, counts, units, theory, practice, computed, least, result, tuple(assumptions))
 
     def _split(self, measures: Measures, assumptions: list[str]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
         units, theory, practice = measures.units, measures.theory, measures.practice
@@ -147,15 +147,17 @@ def read_policies(text: str) -> Policies:
 
 def _policy(table: Mapping[str, object], place: str, problems: list[Problem]) -> Policy | None:
     before = len(problems)
-    for name in sorted(set(table) - _KEYS):
-        problems.append(_fault(f"{place}.{name}", "mapping.unknown_setting", "没有这一设置", "there is no such setting"))
+    problems.extend(
+        _fault(f"{place}.{key}", "mapping.unknown_setting", "没有这一设置", "there is no such setting")
+        for key in sorted(set(table) - _KEYS)
+    )
     numbers = {name: _positive(table.get(name)) for name in _PARAMETERS}
-    for name, number in numbers.items():
+    for key, number in numbers.items():
         if number is None:
-            problems.append(_fault(f"{place}.{name}", "mapping.bad_setting", "应为写作文本的正数", "a positive number written as text"))
-    name, version, kinds = table.get("id"), table.get("version"), table.get("hours_kinds")
-    if not (isinstance(name, str) and isinstance(version, str) and name and version):
-        problems.append(_fault(place, "mapping.missing_setting", "缺少 id 或 version", "id or version is missing"))
+            problems.append(_fault(f"{place}.{key}", "mapping.bad_setting", "应为写作文本的正数", "a positive number written as text"))
+    name, kinds = table.get("id"), table.get("hours_kinds")
+    if not isinstance(name, str) or not name:
+        problems.append(_fault(place, "mapping.missing_setting", "缺少 id", "id is missing"))
     if not isinstance(kinds, list) or not set(kinds) <= {kind.value for kind in Kind}:
         problems.append(_fault(f"{place}.hours_kinds", "mapping.bad_setting", "应为成果类别的列表", "a list of achievement kinds"))
     leisure = table.get("leisure_convertible")
@@ -165,6 +167,7 @@ def _policy(table: Mapping[str, object], place: str, problems: list[Problem]) ->
         return None
     sizes = {name: number for name, number in numbers.items() if number is not None}
     assert isinstance(kinds, list)
+    assert isinstance(name, str)
     return Policy(name, hours_kinds=frozenset(kinds), leisure_convertible=bool(leisure), **sizes)
 
 

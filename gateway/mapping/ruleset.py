@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import MappingError, Problem
-from gateway.mapping.declaration import FIELDS, Backward, Declaration, Forward, Issuer
+from gateway.mapping.declaration import FIELDS, Declaration, Issuer
+from gateway.mapping.plan import Plan, Ruleset, Step, Unfit
 from gateway.mapping.policy import Policies
 from gateway.mapping.transforms import CATALOGUE
 from gateway.model.codes import CodeTables
@@ -25,74 +26,13 @@ RULES_MAX: Final = 500
 _RULE_KEYS: Final = frozenset({"id", "local", "field", "do", "forms"})
 _TOP_KEYS: Final = frozenset(
     {
-        "id", "version", "region", "member", "format_version", "standard", "policy", "forms", "form_for_kind", "blank", "operations", "personal",
-        "leisure_convertible", "issuer", "part", "record", "keep", "drop", "template", "not_convertible",
+        "id", "version", "region", "member", "format_version", "standard", "policy", "forms", "form_for_kind",
+        "blank", "operations", "personal", "leisure_convertible", "issuer", "part", "record", "keep", "drop", "template", "not_convertible",
     }
 )  # fmt: skip
 _LEARNER_PATHS: Final = frozenset(field.path for field in LEARNER_FIELDS)
 _RECORD_PATHS: Final = frozenset(field.path for field in RECORD_FIELDS)
 PART: Final = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One rule, compiled.  `backward` is None for a one-way rule."""
-
-    id: str
-    transform: str
-    local: tuple[str, ...]
-    fields: tuple[str, ...]
-    forward: Forward
-    backward: Backward | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A condition under which a record may not be offered: `path` (a local path, or a regional field) has `value`."""
-
-    path: str
-    regional: bool
-    value: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one record class (or the part's own values) needs.
-
-    `mapped` are local paths that a rule reads, `blank` those where an empty text says something, `dropped` maps
-    paths to reasons, `kept` are paths retained on purpose, `template` the blank values the format always writes.
-    """
-
-    steps: tuple[Step, ...]
-    forward: tuple[Forward, ...]
-    backward: tuple[Backward, ...]
-    mapped: frozenset[str]
-    blank: frozenset[str]
-    dropped: Mapping[str, str]
-    kept: frozenset[str]
-    integers: frozenset[str]
-    template: Mapping[str, str | None]
-    unfit: tuple[Unfit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Ruleset:
-    """One province's rules.  `id` and `version` name them in every transfer; `plans` by local record class, `part` for part-level values."""
-
-    id: str
-    version: str
-    region: str
-    member: str
-    format_version: str
-    policy: str
-    leisure_convertible: bool
-    blank_kept: bool
-    operations: frozenset[Operation]
-    personal: frozenset[str]
-    form_for_kind: Mapping[str, str]
-    plans: Mapping[str, Plan]
-    part: Plan
 
 
 class _Reader:

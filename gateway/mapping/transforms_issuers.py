@@ -25,9 +25,7 @@ def _issuer_name(rule: Declaration) -> Halves | None:
         return None
     (path,), (name_field, code_field) = rule.local, rule.fields
     code_of = {name: issuer.uscc for issuer in rule.issuers for name in issuer.names}
-    name_of = {issuer.uscc: issuer.names[0] for issuer in rule.issuers}
-    spares = rule.words("or_from")
-    first = frozenset(name_of.values())
+    first = frozenset(issuer.names[0] for issuer in rule.issuers)
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
@@ -44,6 +42,15 @@ def _issuer_name(rule: Declaration) -> Halves | None:
             if value not in first:
                 run.issues.append("issuer_alias_used")
 
+    return Halves(forward, _issuer_backward(path, (name_field, code_field), rule))
+
+
+def _issuer_backward(path: str, both: tuple[str, str], rule: Declaration) -> Backward:
+    name_field, code_field = both
+    code_of = {name: issuer.uscc for issuer in rule.issuers for name in issuer.names}
+    name_of = {issuer.uscc: issuer.names[0] for issuer in rule.issuers}
+    spares = rule.words("or_from")
+
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         name, code = fields.get(name_field), fields.get(code_field)
         if name is not None:
@@ -51,18 +58,16 @@ def _issuer_name(rule: Declaration) -> Halves | None:
             run.carried.append(name_field)
             if code is not None and code_of.get(str(name)) == code:
                 run.lost.setdefault(code_field, "derived")
-        elif code is not None and str(code) in name_of and not run.own:
+        elif not run.own and code is not None and str(code) in name_of:
             out[path] = name_of[str(code)]
             run.carried.append(code_field)
             run.approximate(code_field, "no_local_field", code)
-        elif not run.own:
-            spare = next((field for field in spares if field in fields), None)
-            if spare is not None:
-                out[path] = str(fields[spare])
-                run.carried.append(spare)
-                run.approximate(spare, "assumption", fields[spare])
+        elif not run.own and (spare := next((field for field in spares if field in fields), "")):
+            out[path] = str(fields[spare])
+            run.carried.append(spare)
+            run.approximate(spare, "assumption", fields[spare])
 
-    return Halves(forward, backward)
+    return backward
 
 
 def _issuer_code(rule: Declaration) -> Halves | None:

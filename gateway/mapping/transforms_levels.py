@@ -6,14 +6,19 @@ on an approximate one.  Lookups are built once at load.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from gateway.mapping.declaration import Builder, Declaration, Halves, LocalValues, RegionalValues
+from gateway.mapping.declaration import Backward, Builder, Declaration, Forward, Halves, LocalValues, RegionalValues
 from gateway.mapping.loss import Run
 from gateway.model.identifiers import IdentifierError, certificate_scheme, hrss_certificate
 from gateway.model.local import LocalValue
 from gateway.model.regional import RegionalValue
 
+_Crosswalk: TypeAlias = Mapping[tuple[str, str], tuple[int, str]]
+"""Regional level and confidence by framework and level."""
+
+_CERTIFICATES: Final = frozenset({"SKILL_CERT", "QUAL_CERT"})
 _LEVEL_FIELDS: Final = ("level.framework", "level.code", "level.regional", "level.confidence")
 
 
@@ -22,36 +27,37 @@ def _level(rule: Declaration) -> Halves | None:
 
     Forward adds the regional level with its confidence.  Backward another framework's level is carried only over two exact rows.
     """
-    if not rule.shape(2, 4) or rule.fields != _LEVEL_FIELDS:
-        rule.fault("mapping.wrong_arity", "level 规则的字段顺序是固定的", "a level rule names its four fields in the standard's order")
+    if not rule.shape(2, 4):
         return None
-    path, framework_path = rule.local
     names = {name: str(code) for name, code in rule.table("frameworks").items()}
     for code in names.values():
         rule.knows("level_framework", code)
-    if not names:
-        rule.fault("mapping.bad_setting", "level 规则须列出 frameworks", "a level rule lists its frameworks")
+    if not names or rule.fields != _LEVEL_FIELDS:
+        rule.fault(
+            "mapping.bad_setting", "level 规则须列出 frameworks,字段顺序固定", "frameworks are listed; the four fields have one order"
+        )
         return None
     crosswalk = {
         (entry.columns["framework"], entry.columns["level"]): (int(entry.columns["regional"]), entry.columns["confidence"])
         for entry in rule.codes["level-crosswalk"]
     }
-    name_of = {code: name for name, code in reversed(names.items())}
-    own = next(iter(names.values()))
-    exact = {regional: level for (framework, level), (regional, sure) in crosswalk.items() if framework == own and sure == "exact"}
+    return Halves(_level_forward(rule.local, names, crosswalk), _level_backward(rule.local, names, crosswalk))
+
+
+def _level_forward(paths: tuple[str, ...], names: Mapping[str, str], crosswalk: _Crosswalk) -> Forward:
+    path, framework_path = paths
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         level, name = values.get(path), values.get(framework_path)
-        if not level:
-            if name:
+        if not level or not name:
+            if level:
+                run.refuse(path, "mapping.no_code_set")
+            elif name:
                 run.kept[framework_path] = "empty"
             return
-        if not name:
-            run.refuse(path, "mapping.no_code_set")
-            return
-        framework = names.get(str(name))
-        found = crosswalk.get((framework, str(level))) if framework else None
-        if framework is None or found is None:
+        framework = names.get(str(name), "")
+        found = crosswalk.get((framework, str(level)))
+        if found is None:
             run.refuse(path if framework else framework_path, "mapping.unknown_code")
             return
         out["level.framework"], out["level.code"] = framework, str(level)
@@ -60,53 +66,70 @@ def _level(rule: Declaration) -> Halves | None:
             run.issues.append("level_approximate")
             run.approximate(path, "no_counterpart", level)
 
+    return forward
+
+
+def _level_backward(paths: tuple[str, ...], names: Mapping[str, str], crosswalk: _Crosswalk) -> Backward:
+    path, framework_path = paths
+    name_of = {code: name for name, code in reversed(list(names.items()))}
+    home = next(iter(names.values()))
+    exact = {regional: level for (framework, level), (regional, sure) in crosswalk.items() if framework == home and sure == "exact"}
+
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         framework, code = str(fields.get("level.framework", "")), str(fields.get("level.code", ""))
-        if not code:
-            return
         regional, sure = fields.get("level.regional"), fields.get("level.confidence")
-        if framework in name_of:
+        if code and framework in name_of:
             out[path], out[framework_path] = code, name_of[framework]
         elif sure == "exact" and isinstance(regional, int) and regional in exact:
-            out[path], out[framework_path] = exact[regional], name_of[own]
+            out[path], out[framework_path] = exact[regional], name_of[home]
             run.approximate("level.code", "narrower_scale", f"{framework} {code}")
         else:
-            for field in _LEVEL_FIELDS:
-                if field in fields:
-                    run.lost[field] = "no_counterpart"
+            run.lost |= {field: "no_counterpart" for field in _LEVEL_FIELDS if field in fields}
             return
-        for field in _LEVEL_FIELDS[:2]:
-            run.carried.append(field)
-        for field in _LEVEL_FIELDS[2:]:
-            if field in fields:
-                run.lost[field] = "derived"
+        run.carried += _LEVEL_FIELDS[:2]
+        run.lost |= dict.fromkeys(_LEVEL_FIELDS[2:], "derived")
 
-    return Halves(forward, backward)
+    return backward
+
+
+@dataclass(frozen=True, slots=True)
+class _Skill:
+    """The table of skill levels: words by code, code by alias."""
+
+    words: Mapping[str, str]
+    aliases: Mapping[str, str]
+
+    @classmethod
+    def of(cls, rule: Declaration) -> "_Skill":
+        table = rule.codes["skill_level"]
+        return cls({entry.code: entry.zh for entry in table}, {alias: entry.code for entry in table for alias in entry.aliases()})
 
 
 def _skill_level(rule: Declaration) -> Halves | None:
-    """A skill level in words (`text`) or as the scheme's digit (`digit`).
+    """A skill level in words (`text`) or as the scheme's digit (`digit`; 5 lowest to 1 highest).
 
     The words are always kept; the level is set only where they are an alias of the code table, so 高级 alone sets none.
     """
     if not rule.shape(1, 2):
         return None
-    (path,), (text_field, level_field) = rule.local, rule.fields
-    digit = rule.text("written", "text", among=("text", "digit")) == "digit"
-    table = rule.codes["skill_level"]
-    levels = {entry.code: entry.zh for entry in table}
-    aliases = {alias: entry.code for entry in table for alias in entry.aliases()}
+    skill = _Skill.of(rule)
+    if rule.text("written", "text", among=("text", "digit")) == "digit":
+        return _skill_digit(rule.local[0], rule.fields, frozenset(level for level in skill.words if level.isdigit()))
+    return _skill_text(rule.local[0], rule.fields, skill)
+
+
+def _skill_text(path: str, names: tuple[str, ...], skill: _Skill) -> Halves:
+    text_field, level_field = names
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
         if value is None or value == "":
             return
-        if type(value) is not str or (digit and (value not in levels or not value.isdigit())):
-            run.refuse(path, "mapping.unknown_code")
+        if type(value) is not str:
+            run.refuse(path, "mapping.impossible_value")
             return
-        level = value if digit else aliases.get(value)
-        if not digit:
-            out[text_field] = value
+        out[text_field] = value
+        level = skill.aliases.get(value.strip())
         if level is None:
             run.issues.append("level_text_ambiguous")
         else:
@@ -114,22 +137,39 @@ def _skill_level(rule: Declaration) -> Halves | None:
 
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         text, level = fields.get(text_field), fields.get(level_field)
-        if digit:
-            if isinstance(level, str) and level.isdigit():
-                out[path] = level
-                run.carried.append(level_field)
-                if text is not None:
-                    run.lost[text_field] = "derived"
-            elif level is not None:
-                run.lost[level_field] = "no_counterpart"
-        elif text is not None:
+        if text is not None:
             out[path] = str(text)
             run.carried.append(text_field)
-            if level is not None:
-                run.lost[level_field] = "derived"
+            run.lost[level_field] = "derived"
         elif level is not None:
-            out[path] = levels[str(level)]
+            out[path] = skill.words[str(level)]
             run.carried.append(level_field)
+
+    return Halves(forward, backward)
+
+
+def _skill_digit(path: str, names: tuple[str, ...], digits: frozenset[str]) -> Halves:
+    text_field, level_field = names
+
+    def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
+        value = values.get(path)
+        if value is None or value == "":
+            return
+        if isinstance(value, str) and value in digits:
+            out[level_field] = value
+        else:
+            run.refuse(path, "mapping.unknown_code")
+
+    def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
+        level = fields.get(level_field)
+        if level is None:
+            return
+        if str(level) in digits:
+            out[path] = str(level)
+            run.carried.append(level_field)
+            run.lost[text_field] = "derived"
+        else:
+            run.lost[level_field] = "no_counterpart"
 
     return Halves(forward, backward)
 
@@ -139,9 +179,7 @@ def _remark(rule: Declaration) -> Halves | None:
     if not rule.shape(1, 3):
         return None
     (path,), (field, text_field, level_field) = rule.local, rule.fields
-    table = rule.codes["skill_level"]
-    aliases = {alias: entry.code for entry in table for alias in entry.aliases()}
-    levels = {entry.code: entry.zh for entry in table}
+    skill = _Skill.of(rule)
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
@@ -151,27 +189,30 @@ def _remark(rule: Declaration) -> Halves | None:
             run.refuse(path, "mapping.impossible_value")
             return
         out[field] = value
-        level = aliases.get(value.strip())
-        if level is not None and out.get("kind") in ("SKILL_CERT", "QUAL_CERT"):
+        level = skill.aliases.get(value.strip())
+        if level is not None and out.get("kind") in _CERTIFICATES:
             out[text_field], out[level_field] = value.strip(), level
+
+    return Halves(forward, _remark_backward(path, rule.fields, skill))
+
+
+def _remark_backward(path: str, names: tuple[str, ...], skill: _Skill) -> Backward:
+    field, text_field, level_field = names
 
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         remark, text, level = fields.get(field), fields.get(text_field), fields.get(level_field)
-        words = str(text) if text is not None else levels[str(level)] if level is not None else ""
-        if remark is None and words:
-            out[path] = words
-            run.carried.append(text_field if text is not None else level_field)
-            if text is not None and level is not None:
-                run.lost[level_field] = "derived"
-        elif remark is not None:
+        words = str(text) if text is not None else skill.words[str(level)] if level is not None else ""
+        if remark is not None:
             out[path] = str(remark)
             run.carried.append(field)
             same = bool(words) and str(remark).strip() == words
-            for found in (text_field, level_field):
-                if found in fields:
-                    run.lost[found] = "derived" if same else "no_local_field"
+            run.lost |= dict.fromkeys((text_field, level_field), "derived" if same else "no_local_field")
+        elif words:
+            out[path] = words
+            run.carried.append(text_field if text is not None else level_field)
+            run.lost[level_field] = "derived"
 
-    return Halves(forward, backward)
+    return backward
 
 
 def _certificate(rule: Declaration) -> Halves | None:
@@ -191,31 +232,36 @@ def _certificate(rule: Declaration) -> Halves | None:
         value = values.get(path)
         if value is None or value == "":
             return
-        try:
-            scheme = certificate_scheme(value) if isinstance(value, str) else ""
-            special = scheme == "HRSS" and hrss_certificate(str(value)).special
-        except IdentifierError:
-            scheme, special = "", False
+        scheme, issue = _scheme(value)
         if not scheme:
             run.refuse(path, "mapping.impossible_value")
             return
         out[number_field], out[scheme_field] = str(value), scheme
         if scheme in kinds:
             out["kind"] = kinds[scheme]
-        if scheme == "OTHER":
-            run.issues.append("certificate_scheme_other")
-        if special:
-            run.issues.append("special_technician_number")
+        if issue:
+            run.issues.append(issue)
 
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         number = fields.get(number_field)
         if number is not None:
             out[path] = str(number)
             run.carried.append(number_field)
-            if scheme_field in fields:
-                run.lost[scheme_field] = "derived"
+            run.lost[scheme_field] = "derived"
 
     return Halves(forward, backward)
+
+
+def _scheme(value: LocalValue) -> tuple[str, str]:
+    """The numbering scheme ("" where the number is damaged) and the quality issue it raises, if any."""
+    if not isinstance(value, str):
+        return "", ""
+    try:
+        scheme = certificate_scheme(value)
+        special = scheme == "HRSS" and hrss_certificate(value).special
+    except IdentifierError:
+        return "", ""
+    return scheme, "certificate_scheme_other" if scheme == "OTHER" else "special_technician_number" if special else ""
 
 
 def _education(rule: Declaration) -> Halves | None:
@@ -223,39 +269,53 @@ def _education(rule: Declaration) -> Halves | None:
     if not rule.shape(2, 1):
         return None
     (path, vintage_path), (field,) = rule.local, rule.fields
-    current = frozenset(entry.code for entry in rule.codes["gbt4658-2006"])
-    older = {entry.code: (entry.columns["target"], entry.columns["confidence"]) for entry in rule.codes["gbt4658-crosswalk"]}
-
-    def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
-        value, vintage = values.get(path), values.get(vintage_path)
-        if not value:
-            if vintage:
-                run.kept[vintage_path] = "empty"
-            return
-        if not vintage:
-            run.refuse(path, "mapping.no_code_set")
-        elif vintage == "2006" and value in current:
-            out[field] = str(value)
-        elif vintage == "1984" and value in older:
-            target, sure = older[str(value)]
-            if not target:
-                run.kept[path] = run.kept[vintage_path] = "no_counterpart"
-                return
-            out[field] = target
-            run.spell(path, value)
-            run.spell(vintage_path, vintage)
-            if sure != "exact":
-                run.issues.append("code_crosswalk_approximate")
-                run.approximate(path, "no_counterpart", value)
-        else:
-            run.refuse(path if vintage in ("1984", "2006") else vintage_path, "mapping.unknown_code")
 
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         if field in fields:
             out[path], out[vintage_path] = str(fields[field]), "2006"
             run.carried.append(field)
 
-    return Halves(forward, backward)
+    return Halves(_education_forward(path, vintage_path, field, rule), backward)
+
+
+def _education_forward(path: str, vintage_path: str, field: str, rule: Declaration) -> Forward:
+    current = {entry.code: (entry.code, "exact") for entry in rule.codes["gbt4658-2006"]}
+    older = {entry.code: (entry.columns["target"], entry.columns["confidence"]) for entry in rule.codes["gbt4658-crosswalk"]}
+    tables = {"2006": current, "1984": older}
+
+    def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
+        value, vintage = values.get(path), values.get(vintage_path)
+        if not value or not vintage:
+            if value:
+                run.refuse(path, "mapping.no_code_set")
+            elif vintage:
+                run.kept[vintage_path] = "empty"
+            return
+        table = tables.get(str(vintage))
+        found = table.get(str(value)) if table is not None else None
+        if found is None:
+            run.refuse(vintage_path if table is None else path, "mapping.unknown_code")
+            return
+        _place_education(found, field, {path: value, vintage_path: vintage}, out, run)
+
+    return forward
+
+
+def _place_education(
+    found: tuple[str, str], field: str, written: Mapping[str, LocalValue], out: dict[str, RegionalValue], run: Run
+) -> None:
+    """Set the 2006 code; an older code is kept beside it as it stands, and kept alone where it has no counterpart."""
+    target, sure = found
+    if not target:
+        run.kept |= dict.fromkeys(written, "no_counterpart")
+        return
+    out[field] = target
+    if "1984" in written.values():
+        for path, value in written.items():
+            run.spell(path, value)
+    if sure != "exact":
+        run.issues.append("code_crosswalk_approximate")
+        run.approximate(next(iter(written)), "no_counterpart", target)
 
 
 LEVEL_TRANSFORMS: Final[Mapping[str, Builder]] = {

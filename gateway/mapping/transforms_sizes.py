@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.formats.cells import CellError, HoursCell, credits_cell, hours_cell
 from gateway.mapping.declaration import FIELDS, Backward, Builder, Declaration, Halves, LocalValues, RegionalValues, plain_back
@@ -21,8 +21,11 @@ from gateway.model.units import Credits, Minutes, Points, Quantity, Sessions, Un
 CACHE_MAX: Final = 4096
 _AMOUNT: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", re.ASCII)
 _PLAIN_AMOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?", re.ASCII)
+_HUNDREDTH: Final = Decimal("0.01")
 _INTEGER_MAX: Final = 999_999_999
-_UNITS_OF: Final[Mapping[str, type[Quantity]]] = {
+Size: TypeAlias = Credits | Points | Units | Minutes | Sessions
+
+_UNITS_OF: Final[Mapping[str, type[Size]]] = {
     "credits": Credits,
     "points": Points,
     "units": Units,
@@ -44,7 +47,6 @@ def _quantity(rule: Declaration) -> Halves | None:
         rule.fault("mapping.wrong_arity", "quantity 规则的字段须为数量", "a quantity rule names a field that is a size")
         return None
     number = rule.flag("number", False)
-    suffix = rule.text("suffix", "")
     spare = rule.text("or_from", "", among=("", "size.units", "size.minutes"))
     per_unit = rule.number("unit_minutes", "45")
     read = _amount_reader(unit, number=number)
@@ -61,30 +63,43 @@ def _quantity(rule: Declaration) -> Halves | None:
         if not found[1]:
             run.spell(path, value)
 
+    return Halves(forward, _quantity_backward(path, field, (spare, per_unit), number=number), number=number)
+
+
+def _quantity_backward(path: str, field: str, other: tuple[str, Decimal], *, number: bool) -> Backward:
+    spare, per_unit = other
+
     def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
         size = fields.get(field)
-        if isinstance(size, Quantity):
-            source, amount = field, size.value
-        else:
-            other = fields.get(spare) if spare and not run.own else None
-            if not isinstance(other, Quantity):
-                return
-            source, amount = spare, other.value / per_unit if spare == "size.minutes" else other.value * per_unit
-            run.default(spare, "unit", other)
-        if number and amount != int(amount):
+        source, amount = field, size.value if isinstance(size, Quantity) else None
+        if amount is None and spare and not run.own and isinstance(found := fields.get(spare), Quantity):
+            run.default(spare, "unit", found)
+            source, amount = spare, converted(found.value, per_unit, to_units=spare == "size.minutes")
+        if amount is None:
+            return
+        if amount.is_nan() or (number and amount != int(amount)):
             run.lost[source] = "precision"
             return
-        out[path] = int(amount) if number else format(amount.normalize() if source == spare else amount, "f") + suffix
+        out[path] = int(amount) if number else format(amount, "f")
         run.carried.append(source)
 
-    return Halves(forward, backward, number=number)
+    return backward
 
 
-def _amount_reader(unit: type[Quantity], *, number: bool) -> Callable[[LocalValue], tuple[Quantity, bool] | None]:
+def converted(value: Decimal, per_unit: Decimal, *, to_units: bool) -> Decimal:
+    """Minutes as class units or back; NaN where it does not come out in hundredths, because a size is never rounded here."""
+    exact = value / per_unit if to_units else value * per_unit
+    found = exact.quantize(_HUNDREDTH)
+    if (found * per_unit != value) if to_units else found != exact:
+        return Decimal("NaN")
+    return Decimal(int(found)) if found == int(found) else found.normalize()
+
+
+def _amount_reader(unit: type[Size], *, number: bool) -> Callable[[LocalValue], tuple[Size, bool] | None]:
     """Reads a size and says whether it is written the plain way; None for what is no size."""
 
     @lru_cache(maxsize=CACHE_MAX, typed=True)
-    def read(value: LocalValue) -> tuple[Quantity, bool] | None:
+    def read(value: LocalValue) -> tuple[Size, bool] | None:
         if number:
             return (unit(Decimal(value)), True) if isinstance(value, int) and 0 <= value <= _INTEGER_MAX else None
         text = str(value)
@@ -172,9 +187,13 @@ def _hours_backward(path: str, names: tuple[str, ...], spare: str, per_unit: Dec
         amounts = {field: size.value for field in names if isinstance(size := fields.get(field), Quantity)}
         minutes = fields.get(spare) if spare and not run.own else None
         if isinstance(minutes, Quantity) and units not in amounts and sessions not in amounts:
-            amounts[units] = (minutes.value / per_unit).normalize()
-            run.carried.append(spare)
             run.default(spare, "unit", minutes)
+            found = converted(minutes.value, per_unit, to_units=True)
+            if found.is_nan():
+                run.lost[spare] = "precision"
+            else:
+                amounts[units] = found
+                run.carried.append(spare)
         cell = HoursCell(amounts.get(units), amounts.get(theory), amounts.get(practice), amounts.get(sessions))
         if written := _hours_text(cell):
             out[path] = written

@@ -6,7 +6,7 @@ from gateway.errors import TransferLogError
 from gateway.transferlog.tiles import ENTRIES, parse_path, tile_width, write_bundle
 from gateway.web.errors import plain_problem
 from gateway.web.keys import PARTS
-from gateway.web.signin import member_of
+from gateway.web.token import member_of
 
 FOREVER = "public, max-age=31536000, immutable"
 

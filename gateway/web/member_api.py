@@ -9,7 +9,7 @@ from gateway.federation.protocol import CONTENT_BYTES_MAX, CONTENTS_MAX, HEADER_
 from gateway.metrics import MESSAGES
 from gateway.transfers.receive import Reply
 from gateway.web.keys import PARTS
-from gateway.web.signin import member_of
+from gateway.web.token import member_of
 
 MULTIPART = "multipart/form-data"
 

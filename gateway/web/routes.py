@@ -5,16 +5,17 @@ from aiohttp import web
 from gateway.web import log_api, member_api, operations
 from gateway.web.keys import PARTS, Parts
 from gateway.web.middleware import errors_and_log
+from gateway.web.token import ACCESS, Access, post_token
 
-HEADER_BYTES_MAX = 64 * 1024
 
-
-def member_app(parts: Parts) -> web.Application:
+def member_app(parts: Parts, access: Access) -> web.Application:
     """For member systems."""
     app = web.Application(middlewares=[errors_and_log], client_max_size=parts.body_bytes_max)
     app[PARTS] = parts
+    app[ACCESS] = access
     app.add_routes(
         [
+            web.post("/v1/token", post_token),
             web.post("/v1/messages", member_api.post_message),
             web.post("/v1/mailbox", member_api.post_collect),
             web.get("/v1/transfers", member_api.get_transfers),

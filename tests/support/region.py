@@ -115,7 +115,10 @@ class World:
         life: timedelta = timedelta(minutes=4),
         **claims: Any,
     ) -> Message:
-        made = [Content(name, data, "application/xml" if data[:1] == b"<" else "application/octet-stream", self.ids.secret()) for name, data in contents]
+        made = [
+            Content(name, data, "application/xml" if data[:1] == b"<" else "application/octet-stream", self.ids.secret())
+            for name, data in contents
+        ]
         jti = jti or self.ids.jti()
         if act == "request" and "part" in dict(contents) and "same_person" not in claims:
             identity = next(content for content in made if content.name == "identity")

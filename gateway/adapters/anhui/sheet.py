@@ -22,6 +22,7 @@ FORMULA = Fault("record.formula_cell", "单元格为公式,其缓存值不可采
 FAULT_CELL = Fault("record.fault_cell", "单元格为错误值", "the cell holds a spreadsheet error")
 MERGED = Fault("record.merged_cell", "该列的合并单元格无法归于单个成果", "a merged cell of this column cannot belong to one achievement")
 
+_FAULT_TEXTS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})  # as CSV exports them
 _readable = text(CELL_CHARS_MAX)
 
 
@@ -191,7 +192,7 @@ def _line(number: int, row: tuple[XlsxCell, ...], columns: tuple[str, ...], merg
 def _cell_problems(cell: XlsxCell, column: str, place: str) -> Iterable[Problem]:
     if cell.formula and column != NUMBER:  # a running number computed by the sheet is read by nobody
         yield FORMULA.at(f"{place}/{column}")
-    elif cell.kind is CellKind.FAULT:
+    elif cell.kind is CellKind.FAULT or cell.text in _FAULT_TEXTS:
         yield FAULT_CELL.at(f"{place}/{column}")
     elif cell.text:
         fault = _readable(cell.text)

@@ -7,7 +7,7 @@ to compare a number one already has, no protection against somebody who tries al
 import hmac
 import re
 
-from gateway.adapters.fields import WRONG_TYPE, Fault, text
+from gateway.adapters.fields import WRONG_TYPE, Fault, extra_fault, extra_value, text
 from gateway.crypto.sm3 import sm3_hex
 from gateway.errors import Problem
 from gateway.formats.json_safe import JsonValue
@@ -75,10 +75,12 @@ class Learner:
                 self.problems.append(fault.at(f"{place}/learner.nameMasked"))
             elif self.values.get("learner.nameMasked") not in (None, name):
                 self.warnings.add("identity_conflict_warning")
-        for key in ("zheXueMa", "nameMasked", "idDigest"):
-            value = block.get(key)
-            if key in block and self.values.get(f"learner.{key}") is None and not isinstance(value, (dict, list)):
-                self.values[f"learner.{key}"] = value
+        for key, value in block.items():
+            if self.values.get(f"learner.{key}") is None:
+                self.values[f"learner.{key}"] = extra_value(value)
+            fault = extra_fault(key, extra_value(value))
+            if fault is not None:
+                self.problems.append(fault.at(f"{place}/learner"))
 
     def _read_account(self, block: dict[str, JsonValue], place: str) -> None:
         path = f"{place}/learner.zheXueMa"

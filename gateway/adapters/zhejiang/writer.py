@@ -21,7 +21,7 @@ from gateway.model.local import LocalPart, LocalRecord, LocalValue, Operation
 
 ORIGIN_KEY, ORIGIN = "chainOrigin", "gateway"
 _HEAD_KEYS = frozenset({"version", "batchId", "count", "records", ORIGIN_KEY})
-_LEARNER_KEYS = ("learner.zheXueMa", "learner.nameMasked", "learner.idDigest")
+_LEARNER = "learner."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,10 @@ def _learner(part: LocalPart, settings: Settings, problems: list[Problem]) -> di
     except IdentifierError as error:
         problems.append(Problem("learner.zheXueMa", error.code, error.zh, error.en))
         account = ""
-    block: dict[str, Json] = {"zheXueMa": display(account)}
+    block: dict[str, Json] = {}
+    for key, value in _under(_LEARNER, dict(part.values), "learner", problems).items():
+        block[key] = plain(key, value)
+    block["zheXueMa"] = display(account)
     name = part.values.get("learner.nameMasked") or part.learner.name
     if isinstance(name, str):
         block["nameMasked"] = mask(name)
@@ -147,7 +150,7 @@ def _head(part: LocalPart, count: int, settings: Settings, problems: list[Proble
         head["batchId"] = part.values["batchId"]
     head |= {"count": count, ORIGIN_KEY: ORIGIN}
     for path, value in part.values.items():
-        if path in _HEAD_KEYS or path in _LEARNER_KEYS:
+        if path in _HEAD_KEYS or path.startswith(_LEARNER):
             continue
         fault = extra_fault(path, value)
         if fault is not None:

@@ -223,6 +223,14 @@ def test_unseal_when_trailing_bits_of_a_segment_are_set_then_refuses(place: int)
     refused("trust.bad_envelope", ".".join(segments))
 
 
+def test_unseal_when_token_is_over_its_bound_then_refuses_though_it_is_well_signed() -> None:  # EN-10
+    body = json.dumps(claims()).encode()
+    opened(forge(header(), body + b" " * 8_000))
+    token = forge(header(), body + b" " * 11_500)
+    assert protocol.ENVELOPE_BYTES_MAX < len(token) < 4 / 3 * protocol.ENVELOPE_BYTES_MAX
+    refused("trust.bad_envelope", token)
+
+
 def test_unseal_when_header_or_payload_repeats_a_name_then_refuses() -> None:  # EN-13
     body = json.dumps(claims()).encode()
     twice = b'{"iss": "CN-32", ' + body[1:]
@@ -397,6 +405,12 @@ def test_unseal_when_a_content_is_not_what_was_signed_then_refuses_and_names_it(
         unseal(sealed(), given, keys=find, audience="CN-YRD", http=TARGET)
     assert caught.value.code == "trust.digest_mismatch"
     assert [problem.path for problem in caught.value.problems] == ["content request"]
+
+
+def test_unseal_when_the_signed_length_is_not_the_contents_then_refuses() -> None:  # EN-33
+    body = claims()
+    body["con"][0]["length"] += 1
+    refused("trust.digest_mismatch", forge(header(), body))
 
 
 def test_unseal_when_two_contents_change_places_then_names_both() -> None:

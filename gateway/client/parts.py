@@ -1,0 +1,38 @@
+"""From a bank's feed to the part that travels: one learner, only the records that were asked for.
+
+Data of learners who asked for nothing, and records nobody asked for, never leave the bank.  Zhejiang's
+chain keeps its links and withholds the other payloads; the other formats are written again with the
+wanted rows, each under the id it was given.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from gateway.adapters.contract import FeedPart, RegionAdapter
+from gateway.adapters.zhejiang import adapter as zhejiang
+from gateway.adapters.zhejiang.feed import withhold
+from gateway.client.bank import Supply
+from gateway.errors import RecordError
+from gateway.model.local import PartManifest
+
+
+def select(adapter: RegionAdapter, part: FeedPart, wanted: Collection[str], account: str) -> Supply:
+    """The part with exactly the wanted records; those it does not hold are closed as `unknown_record`.
+
+    Raises RecordError(`record.none_wanted`) where it holds none of them.
+    """
+    read = adapter.parse(part.content, part.manifest)
+    present = {record.record_id for record in read.records}
+    chosen = [record for record in read.records if record.record_id in wanted]
+    if not chosen:
+        raise RecordError("record.none_wanted", "没有所申请的记录", "none of the requested records is there")
+    closed = {record: "unknown_record" for record in wanted if record not in present}
+    if adapter.region == zhejiang.REGION:
+        content = withhold(part.content, frozenset(wanted))
+        return Supply(content, part.media_type, PartManifest(), account, closed)
+    records = tuple(replace(record, row=place) for place, record in enumerate(chosen, 1))
+    content = adapter.render(replace(read, records=records, quarantined=(), ignored=(), warnings=()))
+    if not part.manifest.ids:
+        return Supply(content, adapter.media_types[0], PartManifest(), account, closed)
+    manifest = PartManifest(part.manifest.period, {record.row: record.record_id for record in records})
+    return Supply(content, adapter.media_types[0], manifest, account, closed)

@@ -1,0 +1,155 @@
+"""What a connector must never forget: its messages with their exact contents, what it was sent, its cases, its row ids.
+
+Every step is one transaction: a message taken, an answer verified together with what follows from
+it, an act owed.  So a process killed anywhere finds on its next start exactly what it still owes, and
+sends that again under the same `jti` with the same contents.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from gateway.federation.envelope import VerifiedMessage
+from gateway.federation.message import Content
+from gateway.model.canonical import Json
+from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
+from gateway.storage.database import Database, Row, Write
+
+Claims: TypeAlias = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be sent: its contents and everything its envelope says but times and target.
+
+    `scope` is the transfer it belongs to: messages of one scope leave in order.
+    """
+
+    jti: str
+    act: str
+    scope: str
+    contents: tuple[Content, ...] = ()
+    claims: Claims = field(default_factory=dict)
+
+
+def moment_text(at: datetime) -> str:
+    """RFC 3339, UTC, microseconds: texts that sort as their moments do."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Store:
+    """Rows in, rows out; `commit` is the only way to write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def commit(self, writes: Iterable[Write]) -> None:
+        """One transaction.  Raises StorageBusyError (nothing done) or StorageError."""
+        wanted = [write for write in writes if write.rows]
+
+        def decide(_rows: Sequence[list[Row]]) -> Sequence[Write]:
+            return wanted
+
+        if wanted:
+            await self._database.group([], decide)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    # -- statements, put together by the caller into one commit --
+
+    @staticmethod
+    def send(message: Outgoing, at: str) -> list[Write]:
+        """Owe a message."""
+        claims = json.dumps(dict(message.claims), sort_keys=True)
+        return [
+            Write("outbox_add", [(message.jti, message.act, message.scope, claims, at, at)]),
+            Write("held_add", list(_held("out", message.jti, message.contents))),
+        ]
+
+    @staticmethod
+    def keep(message: VerifiedMessage, at: str) -> list[Write]:
+        """Take a message of the gateway."""
+        row = (message.iss, message.jti, message.act, message.scp or "", message.content_digest, message.token, at)
+        return [Write("inbox_add", [row]), Write("held_add", list(_held("in", message.jti, message.contents.values())))]
+
+    @staticmethod
+    def finish(row: InboxRow, error: str = "") -> Write:
+        """A kept message is worked on, or did not hold."""
+        return Write("inbox_end", [("refused" if error else "done", error, row.iss, row.jti)])
+
+    @staticmethod
+    def put_case(row: CaseRow) -> Write:
+        return Write("case_put", [row])
+
+    @staticmethod
+    def answered(row: OutboxRow, state: str, error: str, status: int | None, answer: bytes | None, receipt: str | None) -> Write:
+        """A message has its end: `done`, `refused`, `failed` or `alarm`."""
+        return Write("outbox_end", [(state, error, status, answer, receipt, row.jti)])
+
+    @staticmethod
+    def tried(row: OutboxRow, next_at: str, error: str) -> Write:
+        """A try that brought no answer."""
+        return Write("outbox_failed_try", [(next_at, error, row.jti)])
+
+    @staticmethod
+    def again(jti: str, at: str) -> Write:
+        """Send an answered message once more."""
+        return Write("outbox_again", [(at, jti)])
+
+    @staticmethod
+    def remember_ids(ids: Mapping[str, str]) -> Write:
+        """Natural keys of rows and the record ids they were given."""
+        return Write("known_id_add", sorted(ids.items()))
+
+    # -- reads --
+
+    async def due(self, now: str, most: int) -> list[OutboxRow]:
+        return [OutboxRow(*row) for row in await self._database.fetch("outbox_due", now=now, most=most)]
+
+    async def message(self, jti: str) -> OutboxRow | None:
+        rows = await self._database.fetch("outbox_by_jti", jti=jti)
+        return OutboxRow(*rows[0]) if rows else None
+
+    async def answers_to(self, irt: str) -> list[OutboxRow]:
+        """What this bank sent in answer to a message of the gateway."""
+        return [OutboxRow(*row) for row in await self._database.fetch("outbox_by_irt", irt=irt)]
+
+    async def messages(self) -> list[OutboxRow]:
+        return [OutboxRow(*row) for row in await self._database.fetch("outbox_all")]
+
+    async def contents(self, box: str, jti: str) -> dict[str, Content]:
+        """Contents of a message in their order; `box` is `out` or `in`."""
+        rows = await self._database.fetch("held_of", box=box, jti=jti)
+        return {row[3]: Content(row[3], row[6], row[4], row[5]) for row in rows}
+
+    async def taken(self, iss: str, jti: str) -> InboxRow | None:
+        rows = await self._database.fetch("inbox_by_key", iss=iss, jti=jti)
+        return InboxRow(*rows[0]) if rows else None
+
+    async def kept(self, most: int) -> list[InboxRow]:
+        return [InboxRow(*row) for row in await self._database.fetch("inbox_kept", most=most)]
+
+    async def refused(self) -> list[InboxRow]:
+        """Messages of the gateway that did not hold: something for a person."""
+        return [InboxRow(*row) for row in await self._database.fetch("inbox_refused")]
+
+    async def case(self, transfer: str) -> CaseRow | None:
+        rows = await self._database.fetch("case_by_id", transfer=transfer)
+        return CaseRow(*rows[0]) if rows else None
+
+    async def cases(self) -> list[CaseRow]:
+        return [CaseRow(*row) for row in await self._database.fetch("cases_all")]
+
+    async def to_do(self) -> list[CaseRow]:
+        return [CaseRow(*row) for row in await self._database.fetch("cases_to_do")]
+
+    async def known_ids(self) -> dict[str, str]:
+        return {str(row[0]): str(row[1]) for row in await self._database.fetch("known_ids_all")}
+
+
+def _held(box: str, jti: str, contents: Iterable[Content]) -> Iterable[Row]:
+    for place, content in enumerate(contents):
+        yield box, jti, place, content.name, content.media_type, content.secret, content.data

@@ -1,0 +1,72 @@
+"""The account of a run: every value read ends as mapped, retained, dropped or refused, and the lines say which.
+
+Values of personal paths, and whatever is dropped as personal, appear in lines as `***`.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from gateway.mapping.loss import MASK, Run, shown
+from gateway.mapping.plan import Plan, Ruleset
+from gateway.model.local import LocalValue
+from gateway.model.regional import Extra, Fate, Loss, LossReport
+
+
+class Account:
+    """Sums one run's values and collects its lines, in the order they were read."""
+
+    __slots__ = ("lines", "mapped", "personal", "read")
+
+    def __init__(self, personal: frozenset[str]) -> None:
+        self.read = 0
+        self.mapped = 0
+        self.lines: list[Loss] = []
+        self.personal = personal
+
+    def line(self, record: str, path: str, fate: Fate, reason: str, value: object) -> None:
+        hidden = reason == "personal" or path in self.personal
+        self.lines.append(Loss(record, path, fate, reason, MASK if hidden else shown(value)))
+
+    def remarks(self, run: Run) -> None:
+        for loss in run.remarks:
+            self.lines.append(Loss(loss.record, loss.path, loss.fate, loss.reason, MASK) if loss.path in self.personal else loss)
+
+    def report(self, ruleset: Ruleset, direction: str) -> LossReport:
+        return LossReport(ruleset.id, ruleset.version, direction, self.read, self.mapped, tuple(self.lines))
+
+
+def account_values(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: Account) -> tuple[Extra, ...]:
+    """Give every source value its fate; answers what is kept beside the fields, in source order."""
+    extras: list[Extra] = []
+    kept, spelled, refused = run.kept, run.spelled, run.refused
+    mapped = 0
+    for path, value in values.items():
+        if path in plan.mapped:
+            if path in refused:
+                account.line(run.record, path, Fate.REFUSED, refused[path], value)
+            elif path in kept or (value == "" and ruleset.blank_kept and path not in plan.blank):
+                extras.append(Extra(path, "" if value is None else shown_whole(value)))
+                account.line(run.record, path, Fate.RETAINED, kept.get(path, "empty"), value)
+            else:
+                mapped += 1
+                if path in spelled:
+                    extras.append(Extra(path, shown_whole(value)))
+        elif path in plan.dropped:
+            account.line(run.record, path, Fate.DROPPED, plan.dropped[path], value)
+        elif value is None:
+            account.line(run.record, path, Fate.DROPPED, "empty", "")
+        else:
+            extras.append(Extra(path, shown_whole(value)))
+            account.line(run.record, path, Fate.RETAINED, "no_field", value)
+    account.read += len(values)
+    account.mapped += mapped
+    if run.remarks:
+        account.remarks(run)
+    return tuple(extras)
+
+
+def shown_whole(value: LocalValue) -> str:
+    """A local value as an extra keeps it: never cut."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
