@@ -110,6 +110,10 @@ def _by_rule(path: str, rule: str) -> Problem:
     """A libxml2 rule in our words."""
     if rule == "XSI":
         return Problem(path, "standard.hint", "不接受 xsi 属性", "xsi attributes are not accepted")
+    if rule == "UNPLACED":
+        return Problem(
+            path, "standard.unplaced", "文件很大,问题在列表后部,未逐一列出", "a large document, wrong further down than is listed"
+        )
     if rule == "CVC_IDC":
         return _duplicate(path)
     if rule in ("CVC_MINLENGTH_VALID", "CVC_MAXLENGTH_VALID"):

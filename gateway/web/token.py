@@ -74,8 +74,9 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib ships no 
 class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
     CLIENT_AUTH_METHOD = METHOD
 
-    def __init__(self, audience: str) -> None:
+    def __init__(self, audience: str, now: int) -> None:
         super().__init__(leeway=60)
+        self._now = now
         self._audience = audience
         self.used: tuple[str, str] = ("", "")
 
@@ -91,9 +92,26 @@ class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
             token = jwt.decode(assertion, resolve_key, algorithms=list(ASSERTION_ALGORITHMS))
         except (JoseError, ValueError) as error:
             raise InvalidClientError(description="The assertion's signature does not hold.") from error
-        self.verify_claims(token.claims)
         claims: dict[str, Any] = token.claims
+        self.verify_claims(claims)
         return claims
+
+    def verify_claims(self, claims: dict[str, Any]) -> None:
+        """RFC 7523 section 3, by the gateway's clock (Authlib would take the machine's)."""
+        checks = jwt.JWTClaimsRegistry(
+            now=self._now,
+            leeway=self.leeway,
+            iss={"essential": True},
+            sub={"essential": True},
+            aud={"essential": True, "values": self.get_audiences()},
+            exp={"essential": True},
+        )
+        try:
+            checks.validate(claims)
+        except JoseError as error:
+            raise InvalidClientError(description=error.description) from error
+        if claims["sub"] != claims["iss"] or not self.validate_jti(claims, claims.get("jti")):
+            raise InvalidClientError(description="Issuer, subject or JWT ID is not acceptable.")
 
     def validate_jti(self, claims: dict[str, Any], jti: Any) -> bool:
         """Form and lifetime; single use is enforced by the database afterwards."""
@@ -108,7 +126,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
     def __init__(self, access: "Access", audience: str) -> None:
         super().__init__(scopes_supported=[SCOPE])
         self._access = access
-        self.assertion = _Assertion(audience)
+        self.assertion = _Assertion(audience, int(access.clock.now().timestamp()))
         self.register_grant(_Grant)
         self.register_client_auth_method(METHOD, self.assertion)
         self.register_token_generator("default", self._issue)

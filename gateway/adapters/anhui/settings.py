@@ -96,4 +96,5 @@ def _headings(table: SettingsTable) -> tuple[dict[str, tuple[str, ...]], dict[st
         for heading in headings[column]:
             if by_heading.setdefault(plain_heading(heading), column) != column:
                 inner.problem(column, "settings.repeated", "同一表头指向两列", "one heading stands for two columns")
+    inner.leftovers()
     return headings, by_heading

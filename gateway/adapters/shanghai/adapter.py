@@ -12,12 +12,21 @@ from gateway.adapters.contract import Feed, RegionAdapter
 from gateway.adapters.fields import OTHER_ID, extra_fault, faults_of, may_hold_private_use
 from gateway.adapters.settings_table import SettingsTable
 from gateway.adapters.shanghai.feed import split_feed
-from gateway.adapters.shanghai.push import DUPLICATE, HEAD_RULES, REGION, Form, Settings, account_fault, forms_for, read_push, refuse
+from gateway.adapters.shanghai.push import (
+    DUPLICATE,
+    HEAD_KEYS,
+    HEAD_RULES,
+    REGION,
+    Form,
+    Settings,
+    account_fault,
+    forms_for,
+    read_push,
+    refuse,
+)
 from gateway.errors import Problem
 from gateway.formats.json_safe import JsonInput, read_json, write_json
 from gateway.model.local import LocalPart, LocalRecord, LocalValue, Operation, PartManifest
-
-_HEAD = ("channel", "cb_id", "trace_no", "pushed_at")
 
 
 def build(settings: Mapping[str, object]) -> RegionAdapter:
@@ -106,7 +115,7 @@ class ShanghaiAdapter:
         head: dict[str, JsonInput] = {"channel": self._settings.channel, "cb_id": account}
         reserved = {name for form in self._forms for name in (form.name, form.counter)}
         rest = {key: value for key, value in part.values.items() if key not in reserved and key not in head}
-        head.update({key: rest[key] for key in _HEAD if key in rest})
+        head.update({key: rest[key] for key in HEAD_KEYS if key in rest})
         head.update(rest)
         problems.extend(faults_of(HEAD_RULES, head, ""))
         for key, value in rest.items():

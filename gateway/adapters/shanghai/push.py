@@ -39,6 +39,7 @@ COUNTER = Fault("record.counter_mismatch", "计数与列表长度不符", "the c
 DUPLICATE = Fault("record.duplicate_id", "同一成果编号出现两次且内容不同", "one outer id stands on two rows that differ")
 OTHER_ACCOUNT = Fault("record.other_account", "该行属于另一个账号", "the row belongs to another account")
 NOT_COMPLETED = 41
+HEAD_KEYS = ("channel", "cb_id", "trace_no", "pushed_at")
 HEAD_RULES = (FieldRule("trace_no", text(64)), FieldRule("pushed_at", moment))
 
 
@@ -197,6 +198,7 @@ def _read_head(value: dict[str, JsonValue], settings: Settings, forms: tuple[For
     if total > settings.rows_max:
         problems.append(Problem("", "record.too_many_rows", "推送的记录数过多", "the push has too many rows"))
     lists = {form.name for form in forms}
+    known = {*HEAD_KEYS, *(form.counter for form in forms)}
     values: dict[str, LocalValue] = {}
     for key, item in value.items():
         if key in lists:
@@ -205,7 +207,7 @@ def _read_head(value: dict[str, JsonValue], settings: Settings, forms: tuple[For
         fault = extra_fault(key, values[key])
         if fault is not None:
             problems.append(fault.at("/"))
-        if isinstance(item, list):
+        if key not in known:
             warnings.append("unknown_field_kept")
     if problems:
         raise refuse(problems)
@@ -260,10 +262,10 @@ def _read_row(item: JsonValue, row: int, form: Form, head: _Head) -> LocalRecord
     outer_id = given if isinstance(given, str) and record_id(given) is None else ""
     if problems:
         return Quarantined(row, outer_id, tuple(problems))
-    return LocalRecord(outer_id, Operation.DEPOSIT, row, form.name, values, _issues(values, head))
+    return LocalRecord(outer_id, Operation.DEPOSIT, row, form.name, values, _issues(values, form, head))
 
 
-def _issues(values: Mapping[str, LocalValue], head: _Head) -> tuple[str, ...]:
+def _issues(values: Mapping[str, LocalValue], form: Form, head: _Head) -> tuple[str, ...]:
     """Quality issues that need no other knowledge than the push itself, sorted."""
     issues = []
     taken = values.get("experience_time")
@@ -273,6 +275,8 @@ def _issues(values: Mapping[str, LocalValue], head: _Head) -> tuple[str, ...]:
         issues.append("private_use_character")
     if values.get("course_result_code") == NOT_COMPLETED:
         issues.append("programme_not_graduated")
+    if not values.keys() <= form.checks.keys():
+        issues.append("unknown_field_kept")
     return tuple(issues)
 
 

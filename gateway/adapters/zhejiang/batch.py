@@ -29,6 +29,8 @@ from gateway.model.local import Ignored, LocalPart, LocalRecord, LocalValue, Ope
 
 REGION = "zhejiang"
 REVOKED_FORM = "REVOKE"
+ORIGIN_KEY = "chainOrigin"
+HEAD_KEYS = frozenset({"version", "batchId", "count", ORIGIN_KEY})
 CHAIN_KEYS = ("height", "prevHash", "hash")
 CHAIN_FORM = Fault("record.chain_form", "条目缺少可读的高度或哈希", "the entry has no readable height or hash")
 VERSION = Fault("record.unknown_version", "格式版本不在接受范围内", "the format version is not accepted")
@@ -110,7 +112,8 @@ def read_head(value: JsonValue, settings: Settings) -> tuple[dict[str, LocalValu
     problems += [fault.at("/") for fault in faults if fault is not None]
     if problems:
         raise refuse(problems)
-    return values, records, {"counter_mismatch"} if differs else set()
+    warnings = {"counter_mismatch"} if differs else set()
+    return values, records, warnings if values.keys() <= HEAD_KEYS else warnings | {"unknown_field_kept"}
 
 
 def read_entries(rows: Sequence[tuple[int, JsonValue]], head: dict[str, LocalValue], settings: Settings, reader: Reader) -> LocalPart:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.adapters.fields import OTHER_ID, WRONG_FORM, WRONG_TYPE, extra_fault
 from gateway.adapters.zhejiang.achievement import DEPOSIT, REVOKE, Reader, nest, plain
-from gateway.adapters.zhejiang.batch import CHAIN_KEYS, DUPLICATE, REVOKED_FORM, Settings, refuse
+from gateway.adapters.zhejiang.batch import CHAIN_KEYS, DUPLICATE, HEAD_KEYS, ORIGIN_KEY, REVOKED_FORM, Settings, refuse
 from gateway.adapters.zhejiang.chain import extend
 from gateway.adapters.zhejiang.learner import account_of, digest_of, display, mask
 from gateway.errors import Problem, RecordError
@@ -19,8 +19,7 @@ from gateway.model.canonical import Json
 from gateway.model.identifiers import IdentifierError
 from gateway.model.local import LocalPart, LocalRecord, LocalValue, Operation
 
-ORIGIN_KEY, ORIGIN = "chainOrigin", "gateway"
-_HEAD_KEYS = frozenset({"version", "batchId", "count", "records", ORIGIN_KEY})
+ORIGIN = "gateway"
 _LEARNER = "learner."
 
 
@@ -150,7 +149,7 @@ def _head(part: LocalPart, count: int, settings: Settings, problems: list[Proble
         head["batchId"] = part.values["batchId"]
     head |= {"count": count, ORIGIN_KEY: ORIGIN}
     for path, value in part.values.items():
-        if path in _HEAD_KEYS or path.startswith(_LEARNER):
+        if path in HEAD_KEYS or path == "records" or path.startswith(_LEARNER):
             continue
         fault = extra_fault(path, value)
         if fault is not None:

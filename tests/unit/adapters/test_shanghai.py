@@ -156,7 +156,9 @@ def test_parse_when_an_award_lies_after_the_push_then_flagged() -> None:
 def test_parse_when_a_text_holds_a_private_use_character_then_flagged(name: str) -> None:
     value = push(credit(1, course_name=name))
     assert parse(value).records[0].issues == ("private_use_character",)
-    ascii_only = shanghai().parse(encode(value).decode().encode("ascii", "backslashreplace").replace(b"\\U000f0000", b"\\udb80\\udc00"), NO_MANIFEST)
+    ascii_only = shanghai().parse(
+        encode(value).decode().encode("ascii", "backslashreplace").replace(b"\\U000f0000", b"\\udb80\\udc00"), NO_MANIFEST
+    )
     assert ascii_only.records[0].issues == ("private_use_character",)
 
 

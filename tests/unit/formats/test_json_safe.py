@@ -75,7 +75,7 @@ def test_read_json_when_fraction_then_decimal_with_its_digits() -> None:
 
 
 def test_read_json_when_brackets_and_commas_stand_in_strings_then_not_counted() -> None:
-    text = '[[[{"k":"' + "[{,\\\"\\\\" * 15 + '"}]]]'
+    text = '[[[{"k":"' + '[{,\\"\\\\' * 15 + '"}]]]'
     assert read_json(text.encode(), SMALL) == json.loads(text)
 
 
