@@ -193,17 +193,21 @@ class CaseReader:
             tuple(record for record in regional.records if record.record_id in wanted), regional.extras,
         )  # fmt: skip
         made = self.tools.mapper.to_local(chosen, adapter.region).part
-        content = contents["local"].data
-        read_back = _parse_with_ids(adapter, content, {record.row: record.record_id for record in made.records})
-        lost = {record.record_id for record in made.records} - {record.record_id for record in read_back.records}
-        if lost or read_back.quarantined:
-            raise _off("a record is not readable in this bank's own format")
-        return read_back
+        ids = {record.row: record.record_id for record in made.records}
+        given = _parse_with_ids(adapter, contents["local"].data, ids)
+        if _values(given) != _values(_parse_with_ids(adapter, adapter.render(made), ids)):
+            raise _off("the rendering does not say what the regional records say")
+        return given
 
 
 def _parse_with_ids(adapter: RegionAdapter, content: bytes, ids: Mapping[int, str]) -> LocalPart:
     """Formats without record ids of their own (Jiangsu, Anhui) get them by position, as the rendering placed them."""
     return adapter.parse(content, PartManifest("", ids))
+
+
+def _values(part: LocalPart) -> dict[str, object]:
+    """What a part says, record by record; its bytes may be spelled otherwise (CSV or XLSX)."""
+    return {record.record_id: (record.operation, record.form, dict(record.values)) for record in part.records}
 
 
 def _told(content: Content) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from gateway.adapters.contract import FeedPart, RegionAdapter
-from gateway.adapters.zhejiang import adapter as zhejiang
+from gateway.adapters.zhejiang.batch import REGION as ZHEJIANG
 from gateway.adapters.zhejiang.feed import withhold
 from gateway.client.bank import Supply
 from gateway.errors import RecordError
@@ -27,7 +27,7 @@ def select(adapter: RegionAdapter, part: FeedPart, wanted: Collection[str], acco
     if not chosen:
         raise RecordError("record.none_wanted", "没有所申请的记录", "none of the requested records is there")
     closed = {record: "unknown_record" for record in wanted if record not in present}
-    if adapter.region == zhejiang.REGION:
+    if adapter.region == ZHEJIANG:
         content = withhold(part.content, frozenset(wanted))
         return Supply(content, part.media_type, PartManifest(), account, closed)
     records = tuple(replace(record, row=place) for place, record in enumerate(chosen, 1))

@@ -116,7 +116,9 @@ class Judge:
         contents = {"refusal": RawContent("refusal", raw, None, secret)}
         message = unseal(token, contents, keys=self.trust.finder(now), audience=sent.iss, http=None)
         if message.iss != self.trust.data.gateway.id or message.irt != sent.jti or message.act != "refusal":
-            raise TrustError("trust.bad_signature", "拒绝不是网关对该消息所签", "the refusal was not signed by the gateway for this message")
+            raise TrustError(
+                "trust.bad_signature", "拒绝不是网关对该消息所签", "the refusal was not signed by the gateway for this message"
+            )
         return message
 
 

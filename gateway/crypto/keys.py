@@ -74,7 +74,10 @@ def _bad_file(en: str) -> SettingsError:
 
 @dataclass(frozen=True, eq=False)
 class VerifyKey:
-    """A public key with its algorithm.  Two are equal when their thumbprints are."""
+    """A public key with its algorithm.  Two are equal when their thumbprints are.
+
+    Not slotted: the thumbprint is computed once and kept on the object.
+    """
 
     alg: str
     handle: PublicHandle

@@ -23,8 +23,8 @@ Element: TypeAlias = _Element
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 FAULTS_MAX = 50
-LARGE_NODES = 10_000
-FIRST_SIBLINGS = 500
+LARGE_MARKS = 4_000
+FIRST_SIBLINGS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,19 +272,20 @@ class Schema:
         """What is wrong, in document order, at most 50; empty where it is valid.  Raises FormatError for bad bytes.
 
         Attributes of the schema-instance namespace are a fault: `xsi:schemaLocation` would make libxml2
-        open files of the document's choosing.  `source`, the bytes of a tree, saves looking for them where
-        the namespace cannot be: it is neither written out nor spelled with character references.
+        open files of the document's choosing.  They are looked for where the namespace
+        can be: written out, or spelled with character references.  `source` is the bytes of a tree, where
+        the caller has them at hand.
         """
         if isinstance(document, bytes):
             source = document
             document = parse_xml(source)
-        if source is None or b"&" in source or b"XMLSchema-instance" in source:
+        elif source is None:
+            source = to_bytes(document)
+        if b"&" in source or b"XMLSchema-instance" in source:
             hinted = cast("list[Element]", _local.xsi(document))
             if hinted:
                 return [SchemaFault(path_of(node), line_of(node), "xsi attributes are not accepted", "XSI") for node in hinted[:FAULTS_MAX]]
-        if cast("float", _local.nodes(document)) > LARGE_NODES:
-            return self._validate_large(document)
-        return self._faults(document)
+        return self._validate_large(document) if source.count(b"<") + source.count(b"=") > LARGE_MARKS else self._faults(document)
 
     def _validate_large(self, root: Element) -> list[SchemaFault]:
         """In time linear in the document, whatever is wrong with it.

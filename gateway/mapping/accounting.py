@@ -58,6 +58,8 @@ def account_values(values: Mapping[str, LocalValue], plan: Plan, ruleset: Rulese
         else:
             extras.append(Extra(path, shown_whole(value)))
             account.line(run.record, path, Fate.RETAINED, "no_field", value)
+            if type(value) is not str and path not in plan.integers:
+                run.approximate(path, "precision", value)  # an extra is text: 1 comes back as "1"
     account.read += len(values)
     account.mapped += mapped
     if run.remarks:

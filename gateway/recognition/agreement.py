@@ -58,6 +58,8 @@ def permitting(agreements: Sequence[Agreement], source: str, accepting: str, kin
 def any_between(agreements: Sequence[Agreement], source: str, accepting: str, day: date) -> bool:
     """Whether anything at all may go from `source` to `accepting` on `day`."""
     return any(
-        not agreement.suspended and (agreement.source, agreement.accepting) == (source, accepting) and agreement.since <= day <= agreement.until
+        not agreement.suspended
+        and (agreement.source, agreement.accepting) == (source, accepting)
+        and agreement.since <= day <= agreement.until
         for agreement in agreements
     )

@@ -41,7 +41,7 @@ def parse_proof(text: str) -> RawProof:
     """Raises `transferlog.bad_proof` for any other form."""
     head, gap, checkpoint = text.partition("\n\n")
     lines = head.split("\n")
-    if len(text) > PROOF_CHARS_MAX or not gap or lines.pop(0) != HEADER or len(lines) > HASHES_MAX + 2:
+    if len(text) > PROOF_CHARS_MAX or not gap or lines.pop(0) != HEADER:
         raise _bad_form()
     extra: bytes | None = b""
     if lines and lines[0].startswith("extra "):
@@ -49,7 +49,7 @@ def parse_proof(text: str) -> RawProof:
     word, _, number = (lines.pop(0) if lines else "").partition(" ")
     index = parse_decimal(number)
     hashes = tuple(node for node in map(unbase64, lines) if node is not None and len(node) == merkle.HASH_BYTES)
-    if extra is None or word != "index" or index is None or len(hashes) != len(lines):
+    if extra is None or word != "index" or index is None or len(hashes) != len(lines) or len(hashes) > HASHES_MAX:
         raise _bad_form()
     return RawProof(index, hashes, checkpoint, extra)
 

@@ -47,7 +47,9 @@ def test_feed_when_rows_change_places_then_each_has_the_same_fate(order: Sequenc
     assert fates(shuffled, workbook=workbook) == fates(TABLE, workbook=False)
 
 
-LINE = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn", "Zl", "Zp"], exclude_characters="\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"), min_size=1, max_size=15).map(str.strip).filter(bool)  # fmt: skip
+DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+READABLE = st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn", "Zl", "Zp"], exclude_characters=DIRECTIONS)
+LINE = st.text(alphabet=READABLE, min_size=1, max_size=15).map(str.strip).filter(bool)
 PLAIN = LINE.filter(lambda text: not any(mark in text for mark in "、;;") and text[0] not in "=#")
 RECORD = st.fixed_dictionaries(
     {

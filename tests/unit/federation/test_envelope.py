@@ -567,7 +567,7 @@ def test_verified_message_when_made_outside_the_door_then_raises() -> None:
     with pytest.raises(TypeError):
         VerifiedEnvelope(door=None, **fields)
     with pytest.raises(TypeError):
-        message.claims["act"] = "decide"  # type: ignore[index]
+        message.claims["act"] = "decide"
 
 
 def test_unseal_when_refusing_then_error_and_its_causes_hold_nothing_of_the_input() -> None:  # EN-25

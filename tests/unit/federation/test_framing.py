@@ -129,7 +129,7 @@ FILE_FAULTS: dict[str, tuple[str, Callable[[], Any]]] = {
 
 
 @pytest.mark.parametrize("name", FILE_FAULTS)
-def test_from_files_when_not_laid_out_so_then_refuses(name: str) -> None:
+def test_from_files_when_not_laid_out_so_then_refuses(name: str) -> None:  # EN-60, EN-63, EN-64
     code, attempt = FILE_FAULTS[name]
     with pytest.raises(GatewayError) as caught:
         attempt()

@@ -140,7 +140,7 @@ def test_finder_when_an_old_leaf_is_judged_then_todays_suspension_says_nothing()
         open_envelope(sealed(), keys=file.finder(NOW, 10))
 
 
-def test_check_current_when_at_the_edge_then_holds_or_refuses() -> None:
+def test_check_current_when_at_the_edge_then_holds_or_refuses() -> None:  # EN-71
     until = data().expires_at
     trust().check_current(until - MOMENT)
     with pytest.raises(TrustError) as caught:
@@ -148,7 +148,7 @@ def test_check_current_when_at_the_edge_then_holds_or_refuses() -> None:
     assert caught.value.code == "trust.registry_expired"
 
 
-def test_presiding_when_unit_is_a_party_then_the_next_in_the_rota_acts() -> None:
+def test_presiding_when_unit_is_a_party_then_the_next_in_the_rota_acts() -> None:  # EN-78
     file = trust()
     turn_ends = data().presiding[0].until
     assert file.presiding(START) == "CN-31"

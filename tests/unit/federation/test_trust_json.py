@@ -90,7 +90,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)))
-def test_read_trust_when_one_thing_is_wrong_then_names_its_place(number: int) -> None:
+def test_read_trust_when_one_thing_is_wrong_then_names_its_place(number: int) -> None:  # EN-74, EN-77
     path, change = FAULTS[number]
     assert path in broken(change)
 

@@ -1,5 +1,6 @@
 """The JSON door: what it lets in exactly, and that everything else is a named refusal."""
 
+import contextlib
 import json
 import math
 from decimal import Decimal
@@ -61,7 +62,7 @@ def test_read_json_when_malformed_or_over_a_limit_then_refused_by_name(raw: byte
 
 
 def test_read_json_when_ordinary_then_plain_values() -> None:
-    assert read_json(' {"a":[1,-0,2.50,true,null,"\\ud842\\udfb7"],"b":{}}\n'.encode()) == {
+    assert read_json(b' {"a":[1,-0,2.50,true,null,"\\ud842\\udfb7"],"b":{}}\n') == {
         "a": [1, 0, Decimal("2.50"), True, None, "𠮷"],
         "b": {},
     }
@@ -108,10 +109,8 @@ def test_read_json_when_megabytes_are_hostile_then_refused_without_a_hang(raw: b
 
 @given(st.binary(max_size=200))
 def test_read_json_when_any_bytes_then_value_or_format_error(raw: bytes) -> None:
-    try:
+    with contextlib.suppress(FormatError):
         read_json(raw, SMALL)
-    except FormatError as error:
-        assert error.code.startswith("format.")
 
 
 json_values = st.recursive(

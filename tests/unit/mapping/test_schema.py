@@ -176,6 +176,34 @@ def test_explain_when_the_document_is_very_large_then_the_quick_words_are_given(
     assert "expected: a count" in STANDARD.explain("loss", report.replace(losses, "").encode())[0].en
 
 
+def large_posting(*last: str) -> str:
+    records = "".join(f"<record>{name}</record>" for name in (*(f"R{number}" for number in range(20_000 - len(last))), *last))
+    return f"<posting {NAMESPACE}><done/><postedAt>2024-01-01T00:00:00Z</postedAt><records>{records}</records></posting>"
+
+
+def large_report(good: int, bad: int) -> str:
+    losses = '<loss path="p" fate="dropped" reason="x"/>' * good + '<loss path="p" fate="gone" reason="x"/>' * bad
+    return (
+        f"<lossReport {NAMESPACE}><mappingId>m</mappingId><mappingVersion>1</mappingVersion><direction>to_local</direction>"
+        f"<valuesRead>1</valuesRead><valuesMapped>1</valuesMapped><losses>{losses}</losses></lossReport>"
+    )
+
+
+def test_validate_when_a_large_document_is_valid_then_its_tree() -> None:
+    assert len(next(children(STANDARD.validate("loss", large_report(60_000, 0).encode()), "losses"))) == 60_000
+
+
+def test_validate_when_a_large_document_is_wrong_everywhere_then_the_first_problems_and_soon() -> None:
+    found = problems("loss", large_report(0, 100_000))
+    assert found == [(f"/lossReport/losses/loss[{place}]/@fate", "standard.value") for place in range(1, schema.PROBLEMS_MAX + 1)]
+
+
+def test_validate_when_a_large_document_is_wrong_far_down_then_refused_without_a_place() -> None:
+    assert problems("loss", large_report(60_000, 1)) == [("/lossReport", "standard.unplaced")]
+    assert [problem.code for problem in STANDARD.explain("loss", large_report(60_000, 1).encode())] == ["standard.unplaced"]
+    assert problems("posting", large_posting())[0][1].startswith("standard.")
+
+
 def test_explain_when_only_libxml2_objects_then_its_verdict_is_told_all_the_same() -> None:
     content = GOOD.replace("</reason>", "</reason>\u3000").encode()
     assert STANDARD.oracle("withdrawal").is_valid(content.decode())

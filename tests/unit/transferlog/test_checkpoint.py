@@ -110,7 +110,7 @@ def test_every_flipped_byte_of_a_signed_checkpoint_is_refused(shop: Any) -> None
         lambda note: note + "— x AAAAAAAA=\n",
         lambda note: "\t" + note,
         lambda note: note + "\r\n",
-        lambda note: note + "\ud800",
+        lambda note: "\ud800" + note,
         lambda _: "",
         lambda _: "\n\n",
         lambda _: "a\n\n",

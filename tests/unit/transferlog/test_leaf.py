@@ -256,6 +256,26 @@ def test_moving_a_character_between_name_and_value_changes_the_commitment() -> N
     assert commit_record(SECRET, {"a": "b", "c": ""}).cm != commit_record(SECRET, {"a": "", "c": "b"}).cm
 
 
+def test_salt_stretched_over_name_and_value_does_not_open_another_field() -> None:
+    # A bank could hide a second field inside a value; only the fixed length of salts stops it.
+    value = "\0\0\0\x01b\0\0\0\x01c"
+    fields = {"a": value}
+    salt = open_field(SECRET, fields, "a").salt
+    stretched = Opening("b", "c", salt + b"\0\0\0\x01a" + len(value).to_bytes(4, "big"), ())
+    with pytest.raises(TransferLogError, match=r"transferlog\.bad_opening"):
+        verify_opening(commit_record(SECRET, fields).cm, stretched)
+
+
+def test_commitments_cut_at_another_place_do_not_open() -> None:
+    for n in range(64):
+        secret = bytes([n]) * 32
+        opening = open_field(secret, FIELDS, "title")
+        first, second = opening.others
+        cut = Opening(opening.name, opening.value, opening.salt, (first + second[:1], second[1:]))
+        with pytest.raises(TransferLogError, match=r"transferlog\.bad_opening"):
+            verify_opening(commit_record(secret, FIELDS).cm, cut)
+
+
 def test_field_that_is_not_there_cannot_be_opened() -> None:
     with pytest.raises(KeyError):
         open_field(SECRET, FIELDS, "name")

@@ -78,6 +78,12 @@ def test_text_of_another_form_is_no_proof(text: str) -> None:
         parse_proof(text)
 
 
+def test_proof_with_more_hashes_than_any_tree_needs_is_refused() -> None:
+    assert len(parse_proof(write_proof(1, [bytes(32)] * 63, "note\n")).hashes) == 63
+    with pytest.raises(TransferLogError, match=r"transferlog\.bad_proof"):
+        parse_proof(write_proof(1, [bytes(32)] * 64, "note\n"))
+
+
 @given(st.text(max_size=80))
 def test_random_text_gives_only_named_refusals(text: str) -> None:
     with pytest.raises(TransferLogError):
