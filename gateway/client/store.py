@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import TypeAlias
 
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.message import Content
-from gateway.model.canonical import Json
+from gateway.model.canonical import Json, jcs
 from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
 from gateway.storage.database import Database, Row, Write
 
@@ -32,6 +33,11 @@ class Outgoing:
     scope: str
     contents: tuple[Content, ...] = ()
     claims: Claims = field(default_factory=dict)
+
+
+def signature_of(message: VerifiedMessage) -> str:
+    """What stays the same each time the gateway sends a message again: act, scope and contents, whatever poll it answers."""
+    return sha256(jcs([message.act, message.scp, message.claims["con"]])).hexdigest()
 
 
 def moment_text(at: datetime) -> str:
@@ -72,7 +78,7 @@ class Store:
     @staticmethod
     def keep(message: VerifiedMessage, at: str) -> list[Write]:
         """Take a message of the gateway."""
-        row = (message.iss, message.jti, message.act, message.scp or "", message.content_digest, message.token, at)
+        row = (message.iss, message.jti, message.act, message.scp or "", signature_of(message), message.token, at)
         return [Write("inbox_add", [row]), Write("held_add", list(_held("in", message.jti, message.contents.values())))]
 
     @staticmethod
@@ -119,6 +125,10 @@ class Store:
 
     async def messages(self) -> list[OutboxRow]:
         return [OutboxRow(*row) for row in await self._database.fetch("outbox_all")]
+
+    async def of_transfer(self, transfer: str) -> list[OutboxRow]:
+        """This bank's messages of one transfer, in order."""
+        return [OutboxRow(*row) for row in await self._database.fetch("outbox_of_scope", scope=transfer)]
 
     async def contents(self, box: str, jti: str) -> dict[str, Content]:
         """Contents of a message in their order; `box` is `out` or `in`."""

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from gateway.formats.cells import CellError, date_cell
 from gateway.mapping.declaration import Backward, Builder, Declaration, Halves, LocalValues, RegionalValues
 from gateway.mapping.loss import Run
+from gateway.model.cells import CellError, date_cell
 from gateway.model.dates import PartialDate
 from gateway.model.local import LocalValue
 from gateway.model.regional import RegionalValue

@@ -10,7 +10,6 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from gateway.formats.cells import CellError, GradeCell, grade_cell
 from gateway.mapping.declaration import Builder, Declaration, Forward, Halves, LocalValues
 from gateway.mapping.grades import (
     BAND,
@@ -28,6 +27,7 @@ from gateway.mapping.grades import (
     place,
 )
 from gateway.mapping.loss import Run
+from gateway.model.cells import CellError, GradeCell, grade_cell
 from gateway.model.local import LocalValue
 from gateway.model.regional import Band, RegionalValue, Scale
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from gateway.formats.cells import CellError, HoursCell, credits_cell, hours_cell
 from gateway.mapping.declaration import FIELDS, Backward, Builder, Declaration, Halves, LocalValues, RegionalValues, plain_back
 from gateway.mapping.loss import Run
+from gateway.model.cells import CellError, HoursCell, credits_cell, hours_cell
 from gateway.model.local import LocalValue
 from gateway.model.regional import RegionalValue
 from gateway.model.units import Credits, Minutes, Points, Quantity, Sessions, Units

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.adapters.anhui.rows import Row
 from gateway.adapters.anhui.settings import CERTIFICATE, DATE, ISSUER, KIND, TITLE
-from gateway.formats.cells import CellError, date_cell, fold
 from gateway.model.canonical import jcs
+from gateway.model.cells import CellError, date_cell, fold
 
 _FACTS = (TITLE, KIND, ISSUER, CERTIFICATE)
 _ID_DIGITS = 24

@@ -12,9 +12,9 @@ from gateway.adapters.anhui.settings import CITIZEN, NAME, UNIT
 from gateway.adapters.anhui.sheet import Line
 from gateway.adapters.fields import MISSING, Fault
 from gateway.errors import Problem
-from gateway.formats.cells import fold
 from gateway.formats.gb18030 import has_private_use
 from gateway.formats.xlsx_safe import CellKind
+from gateway.model.cells import fold
 from gateway.model.identifiers import IdentifierError, citizen_birth, citizen_number
 
 NO_PERSON = Fault("record.no_person", "该行未写姓名和证件号,其上也没有可承接的人", "the line names nobody and continues nobody")

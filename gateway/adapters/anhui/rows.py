@@ -31,9 +31,9 @@ from gateway.adapters.anhui.settings import (
 from gateway.adapters.anhui.sheet import Line, Sheet
 from gateway.adapters.fields import MISSING, Fault
 from gateway.errors import Problem
-from gateway.formats.cells import CellError, credits_cell, date_cell, excel_serial, fold, grade_cell, hours_addends, hours_cell
 from gateway.formats.gb18030 import has_private_use
 from gateway.formats.xlsx_safe import CellKind, XlsxCell
+from gateway.model.cells import CellError, credits_cell, date_cell, excel_serial, fold, grade_cell, hours_addends, hours_cell
 from gateway.model.identifiers import IdentifierError, certificate_scheme
 from gateway.model.local import Ignored
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.adapters.settings_table import SettingsTable
-from gateway.formats.cells import fold
+from gateway.model.cells import fold
 
 REGION = "anhui"
 VERSION = "1"

@@ -70,3 +70,6 @@ INSERT OR IGNORE INTO known_id VALUES (?, ?)
 
 -- name: known_ids_all
 SELECT natural_key, record FROM known_id
+
+-- name: outbox_of_scope
+SELECT * FROM outbox WHERE scope = :scope ORDER BY number

@@ -452,6 +452,13 @@ def test_rendering_when_the_format_cannot_say_it_then_refused(values: dict[str, 
     assert caught.value.code == code
 
 
+def test_rendering_when_a_record_would_be_read_as_a_header_then_refused() -> None:
+    part = local(**{column: CONFIG["headings"][column][0] for column in RECORD_COLUMNS})
+    person = {column: CONFIG["headings"][column][0] for column in ("姓名", "身份证号", "所在单位")}
+    with pytest.raises(RecordError, match=r"record\.unwritable"):
+        adapter().render(replace(part, values=person))
+
+
 def test_rendering_when_a_cancellation_then_refused() -> None:
     part = local()
     with pytest.raises(RecordError, match=r"record\.no_cancel"):

@@ -79,6 +79,12 @@ def test_check_when_a_link_leads_elsewhere_then_broken() -> None:
     assert (refused(entries).code, refused(entries).facts["height"]) == ("record.chain_broken", 3)
 
 
+def test_check_when_a_height_is_skipped_though_the_hashes_link_then_a_gap() -> None:
+    first = links(1)
+    error = refused([*first, *links(1, 3, first[0].hash)])
+    assert (error.code, error.facts) == ("record.chain_gap", {"missing_from": 2, "missing_to": 2})
+
+
 def test_check_when_a_withheld_link_is_changed_then_broken_at_the_next() -> None:
     entries = links(3)
     entries[1] = replace(entries[1], payload=None, hash="ef" * 32)

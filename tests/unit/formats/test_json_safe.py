@@ -52,6 +52,7 @@ SMALL = JsonLimits(bytes_max=200, depth_max=4, nodes_max=10, number_chars_max=8,
         (b"1.2345678", "format.number"),
         (b"1e4", "format.number"),
         (b"1e-4", "format.number"),
+        (b"12345.6", "format.number"),
         (b"-1E+9999", "format.number"),
     ],
 )

@@ -130,6 +130,14 @@ def test_formula_when_in_a_cell_then_marked_with_or_without_a_stored_value() -> 
     assert read_xlsx(stored).rows[0][1] == XlsxCell("2", CellKind.NUMBER, formula=True)
 
 
+def test_formula_when_alone_in_the_last_row_then_still_a_cell() -> None:
+    def fill(_: Any, sheet: Any) -> None:
+        sheet.append(["a"])
+        sheet["A3"] = "=1+1"
+
+    assert [row[0].formula for row in read_xlsx(book(fill)).rows] == [False, False, True]
+
+
 def test_merges_when_present_then_given_as_corners() -> None:
     def fill(_: Any, sheet: Any) -> None:
         sheet.append(["a", "b"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.formats.cells import (
+from gateway.model.cells import (
     CellError,
     DateCell,
     GradeCell,
