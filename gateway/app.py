@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import structlog
@@ -36,10 +37,12 @@ from gateway.storage.schema import upgrade
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.system import data_folder, package_folder
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
+from gateway.transfers.access import use_assertion
 from gateway.transfers.answers import Answer
 from gateway.transfers.courier import Courier, Pace
 from gateway.transfers.dispatch import Dispatcher
 from gateway.transfers.intake import Reader
+from gateway.transfers.log_files import LogFiles
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.mailbox import Mailbox
 from gateway.transfers.receive import Receiver
@@ -221,10 +224,11 @@ async def build(
         status=Status(database, reading),
         reading=reading,
         ledger=ledger,
+        log_files=LogFiles(reading, ledger),
         heard_from=courier.heard_from,
         body_bytes_max=settings.listen.body_bytes_max,
     )
-    access = Access(registry, committer, signing_key, clock, ids)
+    access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
     return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, parts, access, ids, clock)
 
 

@@ -1,38 +1,59 @@
 """The part manifest as a signed content: what the connector says beside a part (period, row → record id).
 
-JSON: `{"period": "2024-06", "ids": {"1": "JS-…"}}`; rows are decimal texts.
+JSON: `{"period": "2024-06", "ids": {"1": "JS-…"}, "issues": {"1": ["identity_conflict_warning"]}}`; rows are
+decimal texts; `issues` are what the connector saw in the whole feed and a part cannot show.
 """
 
+import re
+
 from gateway.errors import FormatError
-from gateway.formats.json_safe import read_json
+from gateway.formats.json_safe import JsonValue, read_json
 from gateway.model.canonical import jcs
 from gateway.model.local import PartManifest
 
 ROWS_MAX = 2_000
 TEXT_MAX = 128
+ISSUES_MAX = 16
+ROW = re.compile(r"[1-9][0-9]{0,5}")
 
 
 def write_manifest(manifest: PartManifest) -> bytes:
     """The JCS bytes of a manifest."""
-    return jcs({"period": manifest.period, "ids": {str(row): record for row, record in sorted(manifest.ids.items())}})
+    ids = {str(row): record for row, record in sorted(manifest.ids.items())}
+    issues = {str(row): sorted(codes) for row, codes in sorted(manifest.issues.items()) if codes}
+    return jcs({"period": manifest.period, "ids": ids, "issues": issues})
 
 
 def read_manifest(content: bytes) -> PartManifest:
     """Raises FormatError("format.manifest") for anything but the one form above."""
     value = read_json(content)
-    if not isinstance(value, dict) or set(value) != {"period", "ids"}:
+    if not isinstance(value, dict) or set(value) != {"period", "ids", "issues"}:
         raise _fault()
-    period, ids = value["period"], value["ids"]
-    if not isinstance(period, str) or len(period) > TEXT_MAX or not isinstance(ids, dict) or len(ids) > ROWS_MAX:
+    period = value["period"]
+    if not isinstance(period, str) or len(period) > TEXT_MAX:
         raise _fault()
-    found: dict[int, str] = {}
-    for row, record in ids.items():
-        if not (row.isascii() and row.isdigit() and len(row) <= 6 and isinstance(record, str) and 0 < len(record) <= TEXT_MAX):
-            raise _fault()
-        found[int(row)] = record
-    if len(set(found.values())) != len(found):
+    ids = {row: _text(record) for row, record in _rows(value["ids"])}
+    if len(set(ids.values())) != len(ids):
         raise _fault()
-    return PartManifest(period, found)
+    return PartManifest(period, ids, {row: _codes(codes) for row, codes in _rows(value["issues"])})
+
+
+def _rows(value: JsonValue) -> list[tuple[int, JsonValue]]:
+    if not isinstance(value, dict) or len(value) > ROWS_MAX or not all(ROW.fullmatch(row) for row in value):
+        raise _fault()
+    return [(int(row), each) for row, each in value.items()]
+
+
+def _text(value: JsonValue) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX:
+        raise _fault()
+    return value
+
+
+def _codes(value: JsonValue) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= ISSUES_MAX:
+        raise _fault()
+    return tuple(_text(code) for code in value)
 
 
 def _fault() -> FormatError:

@@ -140,5 +140,5 @@ class Connector:
             try:
                 await self.take(raw, target, irt=jti)
             except TrustError as fault:
-                log.error("message_not_believed", member=self.member, code=fault.code)
+                log.warning("message_not_believed", member=self.member, code=fault.code)
         return len(messages)

@@ -19,7 +19,7 @@ from gateway.federation.channels.https import HttpAnswer
 from gateway.federation.envelope import seal
 from gateway.federation.message import HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX
-from gateway.model.transfer import Act
+from gateway.model.transfer import CLOSED, Act
 from gateway.storage.connector_schema import CaseRow, OutboxRow
 from gateway.storage.database import Write
 
@@ -118,7 +118,7 @@ def _moved(case: CaseRow, row: OutboxRow, answer: VerifiedAnswer) -> CaseRow:
     state, ver = str(body["state"]), int(body["ver"])
     if ver < case.ver:
         return case
-    todo = case.todo
+    todo = "" if state in CLOSED else case.todo
     if row.act == Act.ACKNOWLEDGE and state == "reviewing":
         todo = "decide"
     elif row.act == Act.DECIDE and state == "posting":

@@ -127,7 +127,7 @@ class Store:
         return [OutboxRow(*row) for row in await self._database.fetch("outbox_all")]
 
     async def of_transfer(self, transfer: str) -> list[OutboxRow]:
-        """This bank's messages of one transfer, in order."""
+        """The bank's messages of one transfer, in order."""
         return [OutboxRow(*row) for row in await self._database.fetch("outbox_of_scope", scope=transfer)]
 
     async def contents(self, box: str, jti: str) -> dict[str, Content]:

@@ -38,33 +38,40 @@ class Account:
 def account_values(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: Account) -> tuple[Extra, ...]:
     """Give every source value its fate; answers what is kept beside the fields, in source order."""
     extras: list[Extra] = []
-    kept, spelled, refused = run.kept, run.spelled, run.refused
+    spelled, unsettled = run.spelled, _unsettled(run)
     mapped = 0
     for path, value in values.items():
         if path in plan.mapped:
-            if path in refused:
-                account.line(run.record, path, Fate.REFUSED, refused[path], value)
-            elif path in kept or (value == "" and ruleset.blank_kept and path not in plan.blank):
-                extras.append(Extra(path, "" if value is None else shown_whole(value)))
-                account.line(run.record, path, Fate.RETAINED, kept.get(path, "empty"), value)
-            else:
+            fate = unsettled.get(path)
+            if fate is None and not (value == "" and ruleset.blank_kept and path not in plan.blank):
                 mapped += 1
                 if path in spelled:
                     extras.append(Extra(path, shown_whole(value)))
+                continue
+            fate = fate or (Fate.RETAINED, "empty")
         elif path in plan.dropped:
-            account.line(run.record, path, Fate.DROPPED, plan.dropped[path], value)
+            fate = Fate.DROPPED, plan.dropped[path]
         elif value is None:
-            account.line(run.record, path, Fate.DROPPED, "empty", "")
+            fate = Fate.DROPPED, "empty"
         else:
-            extras.append(Extra(path, shown_whole(value)))
-            account.line(run.record, path, Fate.RETAINED, "no_field", value)
+            fate = Fate.RETAINED, "no_field"
             if type(value) is not str and path not in plan.integers:
                 run.approximate(path, "precision", value)  # an extra is text: 1 comes back as "1"
+        if fate[0] is Fate.RETAINED:
+            extras.append(Extra(path, "" if value is None else shown_whole(value)))
+        account.line(run.record, path, *fate, value)
     account.read += len(values)
     account.mapped += mapped
     if run.remarks:
         account.remarks(run)
     return tuple(extras)
+
+
+def _unsettled(run: Run) -> dict[str, tuple[Fate, str]]:
+    """What the rules themselves did not map: kept without a meaning, dropped, refused (the last wins)."""
+    found = {path: (Fate.RETAINED, reason) for path, reason in run.kept.items()}
+    found |= {path: (Fate.DROPPED, reason) for path, reason in run.dropped.items()}
+    return found | {path: (Fate.REFUSED, reason) for path, reason in run.refused.items()}
 
 
 def shown_whole(value: LocalValue) -> str:

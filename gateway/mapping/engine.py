@@ -88,8 +88,11 @@ class Mapper:
         account = Account(ruleset.personal)
         run = Run("", "part", learner=part.learner)
         learner: dict[str, RegionalValue] = {}
-        for forward in ruleset.part.forward:
-            forward(part.values, learner, run)
+        for step in ruleset.part.steps:
+            noted = len(run.problems)
+            step.forward(part.values, learner, run)
+            if len(run.problems) > noted:  # a code and its vintage are refused together
+                run.refused = dict.fromkeys(step.local, "policy") | run.refused
         extras = account_values(part.values, ruleset.part, ruleset, run, account)
         records: list[RegionalRecord] = []
         refused: list[RefusedRecord] = []
@@ -313,7 +316,7 @@ def _write(
     """Run the backward halves and account for every field and extra."""
     out: dict[str, LocalValue] = {}
     if run.own:
-        run.restored = frozenset(extra.path for extra in extras)
+        run.restored = {extra.path: extra.value for extra in extras}
     for backward in plan.backward:
         backward(fields, out, run)
     if template:

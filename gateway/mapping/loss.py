@@ -42,12 +42,12 @@ class Run:
     """The notes of one record (or of the part's own values) in one direction.
 
     `own` is true when a record is rendered for the province it came from; `learner` is the reader's
-    account of the person, and `restored` the local paths whose own spelling is about to be put back.
+    account of the person, and `restored` the local values that are about to be put back as they were.
     """
 
     __slots__ = (
         "carried",
-        "counts",
+        "dropped",
         "issues",
         "kept",
         "learner",
@@ -72,7 +72,8 @@ class Run:
         self.issues: list[str] = []
         self.remarks: list[Loss] = []
         self.spelled: dict[str, LocalValue] = {}
-        self.restored: frozenset[str] = frozenset()
+        self.dropped: dict[str, str] = {}
+        self.restored: Mapping[str, str] = {}
         self.kept: dict[str, str] = {}
         self.carried: list[str] = []
         self.lost: dict[str, str] = {}

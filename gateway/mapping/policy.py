@@ -103,7 +103,7 @@ class Policy:
 
     def _down(self, value: Decimal) -> Decimal:
         steps = _EXACT.divide(value, self.rounding_step).to_integral_value(ROUND_DOWN)
-        return steps * self.rounding_step
+        return (steps * self.rounding_step).quantize(self.rounding_step)
 
 
 class Policies:

@@ -74,6 +74,8 @@ def _title_forward(paths: tuple[str, ...], field: str, usual: Callable[[Regional
                 continue
             if type(value) is not str:
                 run.refuse(path, "mapping.impossible_value")
+            elif value == out.get(field):
+                run.dropped[path] = "duplicate"
             elif field in out:
                 run.kept[path] = "no_field"
             else:
@@ -90,7 +92,7 @@ def _title_backward(paths: tuple[str, ...], field: str, usual: Callable[[Regiona
         if value is None:
             return
         run.carried.append(field)
-        if run.restored.isdisjoint(paths):
+        if not any(run.restored.get(path) == value for path in paths):
             out[usual(fields)] = str(value)
 
     return backward

@@ -66,6 +66,11 @@ def refusal_body(
     return jcs(body)
 
 
+def status_of_error(error: GatewayError) -> int:
+    """The HTTP status of a fault, by the wire's one table."""
+    return status_of(error.code)
+
+
 def refusal_of(error: GatewayError) -> Refusal:
     """A fault found while reading an authentic message, as the value it is answered with."""
     return Refusal(error.code, error.zh, error.en)

@@ -85,6 +85,8 @@ class Reader:
     def _same_person(self, asked: Asked, part: LocalPart) -> None:
         """Ids and digests inside the part must be the identity block's; names are never compared."""
         learner, number = part.learner, asked.identity.citizen_id
+        if not learner.account and learner.citizen_id is None:
+            raise RecordError("record.no_account", "转出行的分件须写明账户", "a source bank's part names the learner's account")
         other_number = learner.citizen_id is not None and learner.citizen_id != number
         other_digest = learner.id_digest is not None and not self.adapters[asked.source].digest_matches(number, learner.id_digest)
         if other_number or other_digest:

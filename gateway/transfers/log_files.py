@@ -26,17 +26,20 @@ class LogFiles:
         return note
 
     async def tile(self, path: str) -> bytes | None:
-        """The bytes of `tile/<L>/<N>[.p/<W>]` or `tile/entries/…`; None for a wrong spelling or a width above the present size."""
+        """The bytes of `tile/<L>/<N>[.p/<W>]` or `tile/entries/…`; None for a wrong spelling or a width above the present size.
+
+        Raises TransferLogError when the stored log lacks what it must have.
+        """
         size, _ = await self.reading.head()
         try:
             ref = parse_path(path)
-            if ref.width > tile_width(size, ref.level, ref.index):
-                return None
-            if ref.level == ENTRIES:
-                return write_bundle(await self.reading.entries(ref.index * WIDTH, ref.index * WIDTH + ref.width))
-            return (await self.reading.tiles([ref]))[ref]
         except TransferLogError:
             return None
+        if ref.width > tile_width(size, ref.level, ref.index):
+            return None
+        if ref.level == ENTRIES:
+            return write_bundle(await self.reading.entries(ref.index * WIDTH, ref.index * WIDTH + ref.width))
+        return (await self.reading.tiles([ref]))[ref]
 
     async def proof(self, index: str) -> str | None:
         """The inclusion proof, as text, of the leaf with this decimal index at the present size; None when there is no such leaf."""

@@ -1,10 +1,10 @@
-"""From an error to an RFC 9457 problem.  Codes become statuses by the wire's one table (`protocol.status_of`)."""
+"""From an error to an RFC 9457 problem.  Codes become statuses by the wire's one table (`answers.status_of_error`)."""
 
 from aiohttp import web
 
 from gateway.errors import GatewayError
-from gateway.federation.protocol import status_of
 from gateway.model.canonical import Json, jcs
+from gateway.transfers.answers import status_of_error
 
 PROBLEM_TYPE = "https://docs.yrd-credit.example/errors/"
 PROBLEM_MEDIA = "application/problem+json"
@@ -13,7 +13,7 @@ RETRY_AFTER_S = "5"
 
 def problem(error: GatewayError) -> web.Response:
     """The problem document of an error: code, both languages, every problem, no personal value."""
-    status = status_of(error.code)
+    status = status_of_error(error)
     body: dict[str, Json] = {
         "type": PROBLEM_TYPE + error.code,
         "code": error.code,

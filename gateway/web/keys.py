@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from gateway.transfers.log_files import LogFiles
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.mailbox import Mailbox
 from gateway.transfers.receive import Receiver
@@ -22,6 +23,7 @@ class Parts:
     status: Status
     reading: LogReading
     ledger: Ledger
+    log_files: LogFiles
     heard_from: Callable[[str], None]
     body_bytes_max: int
     base_url: str = ""

@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from gateway.errors import TransferLogError
-from gateway.transferlog.tiles import ENTRIES, parse_path, tile_width, write_bundle
+from gateway.transfers.log_files import is_bundle
 from gateway.web.errors import plain_problem
 from gateway.web.keys import PARTS
 from gateway.web.token import member_of
@@ -13,39 +12,25 @@ FOREVER = "public, max-age=31536000, immutable"
 
 async def get_checkpoint(request: web.Request) -> web.Response:
     """`GET /log/checkpoint`."""
-    _, note = await request.app[PARTS].ledger.head()
-    return web.Response(text=note, headers={"Cache-Control": "no-cache"})
+    return web.Response(text=await request.app[PARTS].log_files.checkpoint(), headers={"Cache-Control": "no-cache"})
 
 
 async def get_tile(request: web.Request) -> web.Response:
-    """`GET /log/tile/<L>/<N>[.p/<W>]` and `/log/tile/entries/…`; a width above the present size is refused."""
-    parts = request.app[PARTS]
-    size, _ = await parts.reading.head()
-    try:
-        ref = parse_path("tile/" + request.match_info["path"])
-        if ref.width > tile_width(size, ref.level, ref.index):
-            return _missing()
-        if ref.level == ENTRIES:
-            member_of(request)
-            return _bytes(write_bundle(await parts.reading.entries(ref.index * 256, ref.index * 256 + ref.width)))
-        return _bytes((await parts.reading.tiles([ref]))[ref])
-    except TransferLogError:
+    """`GET /log/tile/<L>/<N>[.p/<W>]`, and `/log/tile/entries/…` for members only."""
+    path = "tile/" + request.match_info["path"]
+    if is_bundle(path):
+        member_of(request)
+    data = await request.app[PARTS].log_files.tile(path)
+    if data is None:
         return _missing()
+    return web.Response(body=data, content_type="application/octet-stream", headers={"Cache-Control": FOREVER})
 
 
 async def get_proof(request: web.Request) -> web.Response:
-    """`GET /v1/log/proof?index=`: leaf and proof at the present size; members only."""
-    parts = request.app[PARTS]
+    """`GET /v1/log/proof?index=`: the leaf's inclusion proof at the present size; members only."""
     member_of(request)
-    text = request.query.get("index", "")
-    size, _ = await parts.reading.head()
-    if not (text.isdecimal() and len(text) < 16 and int(text) < size):
-        return _missing()
-    return web.Response(text=await parts.ledger.proof(int(text), size))
-
-
-def _bytes(data: bytes) -> web.Response:
-    return web.Response(body=data, content_type="application/octet-stream", headers={"Cache-Control": FOREVER})
+    text = await request.app[PARTS].log_files.proof(request.query.get("index", ""))
+    return _missing() if text is None else web.Response(text=text)
 
 
 def _missing() -> web.Response:

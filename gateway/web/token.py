@@ -5,6 +5,7 @@ is valid now.  Tokens are short-lived JWTs of the gateway's own key; nothing abo
 """
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,13 +20,8 @@ from joserfc.errors import JoseError
 
 from gateway.crypto.keys import SigningKey
 from gateway.errors import FormatError, TrustError
-from gateway.federation.protocol import GATEWAY_ID
 from gateway.model.ports import Clock, IdSource
-from gateway.storage.committer import Committer
-from gateway.transfers.access import use_assertion
-from gateway.transfers.answers import Answer
 from gateway.transfers.registry import Registry
-from gateway.transfers.unit_of_work import Change
 from gateway.web.keys import PARTS
 
 LIFETIME = timedelta(minutes=10)
@@ -152,11 +148,12 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
 
 @dataclass(slots=True)
 class Access:
-    """Issues tokens to members and recognises them again."""
+    """Issues tokens to members and recognises them again.  `use_assertion(member, jti)` says, durably, whether it is the first time."""
 
     registry: Registry
-    committer: Committer[Change, Answer]
+    use_assertion: Callable[[str, str], Awaitable[bool]]
     key: SigningKey
+    issuer: str
     clock: Clock
     ids: IdSource
     _jwk: jwk.Key = field(init=False)
@@ -183,8 +180,8 @@ class Access:
         now = int(self.clock.now().timestamp())
         seconds = int(LIFETIME.total_seconds())
         claims = {
-            "iss": GATEWAY_ID,
-            "aud": GATEWAY_ID,
+            "iss": self.issuer,
+            "aud": self.issuer,
             "sub": member,
             "scope": scope,
             "iat": now,
@@ -202,7 +199,7 @@ class Access:
             raise _bad_token() from error
         claims = found.claims
         member = claims.get("sub")
-        if found.header.get("typ") != "at+jwt" or claims.get("aud") != GATEWAY_ID or not isinstance(member, str):
+        if found.header.get("typ") != "at+jwt" or claims.get("aud") != self.issuer or not isinstance(member, str):
             raise _bad_token()
         if int(claims.get("exp", 0)) <= self.clock.now().timestamp() or member not in self.registry.active():
             raise _bad_token()
@@ -214,7 +211,7 @@ class Access:
         request = _Request("POST", _SECURE_URI)
         request.payload = BasicOAuth2Payload(form)
         status, body, headers = server.create_token_response(request)
-        if status == 200 and not await use_assertion(self.committer, *server.assertion.used):
+        if status == 200 and not await self.use_assertion(*server.assertion.used):
             return 400, {"error": "invalid_client", "error_description": "JWT ID is used before."}, headers
         return status, body, headers
 

@@ -118,3 +118,10 @@ ORDER BY opened_at DESC, id DESC LIMIT :most
 
 -- name: transfer_counts
 SELECT state, COUNT(*) AS n FROM transfer GROUP BY state
+
+-- name: log_keys_range
+-- What the index says of each leaf, for an audit to compare with the leaf itself.
+SELECT idx, scope, seq, iss, jti, n FROM log_key WHERE idx >= :first AND idx < :end ORDER BY idx
+
+-- name: log_key_count
+SELECT COUNT(*) AS n FROM log_key

@@ -28,7 +28,7 @@ def size(text: str | None) -> Decimal | None:
         ("4", None, None, None, None, "4.0"),
         ("3.9", None, None, None, None, "3.5"),
         ("10", "64", None, None, None, "4.0"),
-        (None, "15", None, None, None, "0.0"),
+        (None, "7", None, None, None, "0.0"),
         ("0", "64", None, None, None, "0.0"),
         (None, "64", "32", None, None, "3.0"),
         (None, "64", None, "32", None, "3.0"),

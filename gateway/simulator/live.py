@@ -1,0 +1,126 @@
+"""The sandbox alive on loopback: the gateway as `ceg serve` builds it, and four banks with their connectors.
+
+The banks' sockets are bound first, because the trust file names their addresses; then come keys and
+trust file, the gateway, the connectors.  Everything ends when the context ends.
+"""
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from gateway.app import Gateway, Tools, build, load_tools, serving
+from gateway.client.cases import Tools as CaseTools
+from gateway.client.connector import Connector
+from gateway.client.office import Setup
+from gateway.client.pace import Pace
+from gateway.client.store import Store
+from gateway.errors import GatewayError
+from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.protocol import status_of
+from gateway.simulator.banks import SimulatedBank
+from gateway.simulator.people import MEMBERS
+from gateway.simulator.sandbox import PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.storage.connector_schema import open_connector
+from gateway.system import SystemClock, SystemIds
+from gateway.web.member_api import read_multipart
+
+INBOX_PATH = "/inbox"
+BODY_BYTES_MAX = 20 * 1024 * 1024
+TIMEOUT_S = 10.0
+HURRIED = Pace(first_s=0.2, most_s=5.0, idle_s=0.5, poll_s=0.15)
+CONNECTOR: web.AppKey[list[Connector]] = web.AppKey("connector", list)
+log = structlog.get_logger("gateway.connector")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running region.  `connectors` and `banks` by member id."""
+
+    files: SandboxFiles
+    tools: Tools
+    gateway: Gateway
+    channel: HttpsChannel
+    banks: Mapping[str, SimulatedBank]
+    connectors: Mapping[str, Connector]
+    addresses: Mapping[str, str]
+    chance: random.Random
+
+
+def inbox_app(connectors: list[Connector], url: str) -> web.Application:
+    """What a pushed member listens with: one route, which takes messages of the gateway bound to `url`.
+
+    The list holds the one connector once it is there; before that the member asks to try later.
+    """
+
+    async def take(request: web.Request) -> web.Response:
+        if not connectors:
+            return web.Response(status=503)
+        try:
+            message = await read_multipart(request, url)
+            await connectors[0].take(message.raw, message.target)
+        except GatewayError as error:
+            log.warning("message_not_taken", member=connectors[0].member, code=error.code)
+            return web.json_response({"code": error.code}, status=status_of(error.code))
+        return web.Response(status=202)
+
+    app = web.Application(client_max_size=BODY_BYTES_MAX)
+    app.add_routes([web.post(INBOX_PATH, take)])
+    return app
+
+
+@asynccontextmanager
+async def running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox]:
+    """Start all of it in `folder`; listening when the body begins."""
+    clock, ids, tools = SystemClock(), SystemIds(), load_tools()
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        channel = HttpsChannel(session, TIMEOUT_S)
+        waiting: dict[str, list[Connector]] = {member: [] for member in PUSHED}
+        endpoints = {member: await _listen(stack, waiting[member]) for member in PUSHED}
+        files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids)
+        gateway = await build(files.settings, session, clock, ids, random.Random(chance.random()), tools)  # noqa: S311 (jitter)
+        listening = await stack.enter_async_context(serving(gateway))
+        regions = {member: tools.regions[REGIONS[member]] for member in MEMBERS}
+        case_tools = CaseTools(regions, tools.mapper, tools.standard)
+        banks = {member: SimulatedBank(member, regions[member], clock) for member in MEMBERS}
+        connectors: dict[str, Connector] = {}
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        for member in MEMBERS:
+            store = Store(await open_connector(folder / "banks" / f"{member}.db"))
+            stack.push_async_callback(store.close)
+            setup = Setup(
+                member, files.bank_keys[member], files.trust, listening.member_api, member not in PUSHED, case_tools, clock, ids,
+                random.Random(chance.random()), HURRIED,  # noqa: S311 (jitter)
+            )  # fmt: skip
+            connectors[member] = Connector(setup, banks[member], store, channel.post)
+            waiting.get(member, []).append(connectors[member])
+        works = [tasks.create_task(connector.run()) for connector in connectors.values()]
+        addresses = {
+            "member_api": listening.member_api,
+            "operations": listening.operations,
+            **endpoints,
+        }
+        try:
+            yield Sandbox(files, tools, gateway, channel, banks, connectors, addresses, chance)
+        finally:
+            for work in works:
+                work.cancel()
+
+
+async def _listen(stack: AsyncExitStack, connectors: list[Connector]) -> str:
+    """An endpoint on a port of its own; its URL is known before anything answers there."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}{INBOX_PATH}"
+    runner = web.AppRunner(inbox_app(connectors, url), access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, bound).start()
+    return url
