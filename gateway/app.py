@@ -7,6 +7,7 @@ ones.  Nothing else differs.
 import asyncio
 import json
 import random
+import ssl
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,13 +25,13 @@ from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.errors import GatewayError, SettingsError
 from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.members import Channel
-from gateway.federation.protocol import GATEWAY_ID
+from gateway.federation.protocol import ENVELOPE_BYTES_MAX, GATEWAY_ID
 from gateway.federation.registry import TrustFile
 from gateway.mapping.engine import Mapper, load_mapper
 from gateway.mapping.schema import Standard
 from gateway.model.codes import load_code_tables
 from gateway.model.ports import Clock, IdSource
-from gateway.settings import Settings
+from gateway.settings import Listen, Settings
 from gateway.storage.committer import Committer
 from gateway.storage.database import load_queries
 from gateway.storage.schema import upgrade
@@ -56,6 +57,8 @@ from gateway.web.token import Access
 
 log = structlog.get_logger("gateway.app")
 DATABASE_FILE = "gateway.db"
+FIELD_BYTES_MAX = ENVELOPE_BYTES_MAX + 1024
+"""An envelope travels in one header field; servers' usual limit of 8 KiB is too small for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +247,10 @@ class Addresses:
 async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
     """Listen, and run the node in the background while the body runs."""
     settings = gateway.settings.listen
-    members = web.AppRunner(member_app(gateway.parts, gateway.access), access_log=None)
+    members = web.AppRunner(member_app(gateway.parts, gateway.access), access_log=None, max_field_size=FIELD_BYTES_MAX)
     ops = web.AppRunner(ops_app(gateway.parts), access_log=None)
     try:
-        member_url = await _listen(members, settings.host, settings.port)
+        member_url = await _listen(members, settings.host, settings.port, tls(settings))
         ops_url = await _listen(ops, settings.ops_host, settings.ops_port)
         gateway.parts.base_url = settings.public_url or member_url
         async with asyncio.TaskGroup() as tasks:
@@ -261,9 +264,23 @@ async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
         await gateway.database.close()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+async def _listen(runner: web.AppRunner, host: str, port: int, context: ssl.SSLContext | None = None) -> str:
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
+    site = web.TCPSite(runner, host, port, ssl_context=context)
     await site.start()
     address = runner.addresses[0]
-    return f"http://{address[0]}:{address[1]}"
+    return f"{'https' if context else 'http'}://{address[0]}:{address[1]}"
+
+
+def tls(listen: Listen) -> ssl.SSLContext | None:
+    """TLS for the member API where both files are set.  Raises SettingsError when they cannot be used."""
+    if listen.tls_cert_file is None and listen.tls_key_file is None:
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(listen.tls_cert_file or "", listen.tls_key_file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            "settings.tls", "TLS 证书或私钥无法使用", "the TLS certificate or key cannot be used", reason=type(error).__name__
+        ) from error
+    return context

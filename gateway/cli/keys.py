@@ -41,13 +41,15 @@ class Algorithm(StrEnum):
         "ceg keys generate --out keys/member.pem --alg ES256 --json",
         "ceg keys generate --out keys/master.key --alg secret",
         more_zh="已有的文件从不覆盖。--alg secret 生成 32 个随机字节,供主密钥、化名密钥与成果密钥。",
-        more_en="A file that exists is never replaced. --alg secret makes the 32 random bytes of master, pseudonym and nullifier key files.",
+        more_en="A file that exists is never replaced. --alg secret makes the 32 random bytes "
+        "of master, pseudonym and nullifier key files.",
     ),
 )
 def generate(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="私钥文件。 / The private key file.")],
-    alg: Annotated[Algorithm, typer.Option("--alg", metavar="EdDSA|ES256|secret", help="种类,默认 EdDSA。 / Kind; EdDSA by default.")]
-    = Algorithm.EDDSA,
+    alg: Annotated[
+        Algorithm, typer.Option("--alg", metavar="EdDSA|ES256|secret", help="种类,默认 EdDSA。 / Kind; EdDSA by default.")
+    ] = Algorithm.EDDSA,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     no_color: NoColor = False,
@@ -138,7 +140,8 @@ def show(
     def draw(console: Console) -> None:
         names = (
             ("成员 Member", "member"), ("kid", "kid"), ("算法 Alg", "alg"), ("生效 From", "not_before"), ("截止 Until", "not_after"),
-            ("撤销 Revoked", "revoked_at"), ("存证起 Leaf from", "log_from"), ("存证止 Leaf until", "log_until"), ("剩余天 Days left", "days_left"),
+            ("撤销 Revoked", "revoked_at"), ("存证起 Leaf from", "log_from"), ("存证止 Leaf until", "log_until"),
+            ("剩余天 Days left", "days_left"),
         )  # fmt: skip
         rows = [(title, "-" if key[name] is None else str(key[name])) for title, name in names]
         console.print(facts([*rows, ("现在有效 Valid now", validity(key)), ("公钥 Public", json.dumps(key["jwk"]))]))
@@ -148,8 +151,9 @@ def show(
 
 def records(trust: TrustFile) -> list[tuple[str, KeyRecord]]:
     """Every key with its owner; the gateway's first."""
-    owners = (trust.data.gateway, *trust.data.members)
-    return [(owner.id, record) for owner in owners for record in owner.keys]
+    gateway = trust.data.gateway
+    held = [(gateway.id, record) for record in gateway.keys]
+    return held + [(member.id, record) for member in trust.data.members for record in member.keys]
 
 
 def key_json(owner: str, record: KeyRecord, now: datetime) -> dict[str, Any]:

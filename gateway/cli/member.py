@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from gateway.adapters.loader import load_adapters
+from gateway.app import region_settings
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
 from gateway.cli.keys import key_json, validity
@@ -15,7 +17,6 @@ from gateway.cli.screen import Screen, facts, table
 from gateway.cli.sources import moment, trust_of
 from gateway.federation.members import Member, SignedAgreement
 from gateway.federation.registry import TrustFile
-from gateway.system import data_folder
 
 app = group("成员行:名录与状态。", "Member banks: registry and standing.", "ceg member list", "ceg member show CN-31")
 DAYS_WARN = 30
@@ -47,7 +48,9 @@ def list_members(
     screen.emit(found, draw)
 
 
-@app.command("show", cls=Command, help=about("查看一个成员行。", "Show one member bank.", "ceg member show CN-31", "ceg member show CN-31 --json"))
+@app.command(
+    "show", cls=Command, help=about("查看一个成员行。", "Show one member bank.", "ceg member show CN-31", "ceg member show CN-31 --json")
+)
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="成员标识,如 CN-31。 / Member id, as CN-31.")],
     config: Config = None,
@@ -114,8 +117,9 @@ def member_json(trust: TrustFile, member: Member, now: datetime) -> dict[str, An
 
 
 def formats_of(region: str) -> list[str]:
-    """Media types of the region's adapter, as its configuration names the region."""
-    return list(MEDIA_TYPES.get(region, ())) if (data_folder("config") / "regions" / f"{region}.toml").is_file() else []
+    """Media types that the region's adapter reads; none for a region without an adapter here."""
+    adapter = load_adapters(region_settings()).get(region)
+    return [] if adapter is None else list(adapter.media_types)
 
 
 def _agreement(trust: TrustFile, signed: SignedAgreement) -> dict[str, Any]:
@@ -146,5 +150,7 @@ def _warnings(member: Member, keys: list[dict[str, Any]], agreements: list[dict[
     for each in agreements:
         parties = {each["source"], each["accepting"]}
         if member.id in parties and not parties <= set(each["signed"]):
-            found.append({"code": "member.unsigned", "zh": f"协议 {each['id']} 未经双方签署", "en": f"agreement {each['id']} lacks a signature"})
+            found.append(
+                {"code": "member.unsigned", "zh": f"协议 {each['id']} 未经双方签署", "en": f"agreement {each['id']} lacks a signature"}
+            )
     return found

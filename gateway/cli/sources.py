@@ -1,12 +1,11 @@
 """Where commands read from: settings, trust file, a node's database, files, time."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import json
 
 from gateway.app import DATABASE_FILE, LogSigner, load_trust
 from gateway.cli.faults import CliError
@@ -66,7 +65,9 @@ def trust_of(screen: Screen, config: Path | None, trust_file: Path | None, regis
         return load_trust(settings_of(config))
     raw = read_file(trust_file)
     if registry_key is None:
-        screen.note("注意:未给 --registry-key,信任文件的签名未核验。", "Note: without --registry-key the trust file's signature is not checked.")
+        screen.note(
+            "注意:未给 --registry-key,信任文件的签名未核验。", "Note: without --registry-key the trust file's signature is not checked."
+        )
         return TrustFile(read_trust(raw))
     signature = read_file(trust_file.with_name(trust_file.name + SIGNATURE_SUFFIX)).decode("ascii", "replace")
     return TrustFile.load(raw, signature, [read_public_key(registry_key)])

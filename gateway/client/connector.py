@@ -20,7 +20,7 @@ from gateway.client.receipts import problem_code
 from gateway.client.sender import Sender
 from gateway.client.store import Outgoing, Store, signature_of
 from gateway.errors import GatewayError, PeerError, TrustError
-from gateway.federation.envelope import seal, unseal
+from gateway.federation.envelope import VerifiedMessage, seal, unseal
 from gateway.federation.framing import RawMessage
 from gateway.federation.message import HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX
@@ -41,6 +41,7 @@ class Connector:
         self._office = Office(setup, bank, store, post)
         self._sender = Sender(self._office)
         self._desk = Desk(self._office)
+        self._taking = asyncio.Lock()
         self.member = setup.member
         self.store = store
 
@@ -97,10 +98,15 @@ class Connector:
             raise TrustError("trust.not_the_gateway", "消息不是网关发出的", "the message is not the gateway's")
         if irt is not None and message.irt != irt:
             raise TrustError("trust.wrong_target", "消息不是对本次取件的答复", "the message does not answer this poll")
+        message.check_fresh(now, LIFETIME_HTTP_MAX)
+        async with self._taking:  # two copies may arrive at once
+            await self._keep(message)
+
+    async def _keep(self, message: VerifiedMessage) -> None:
+        office = self._office
         known = await office.store.taken(message.iss, message.jti)
         if known is not None and known.con != signature_of(message):
             raise TrustError("trust.replay_conflict", "消息编号已用于另一内容", "the message id was used for another message")
-        message.check_fresh(now, LIFETIME_HTTP_MAX)
         if known is None:
             await office.commit(Store.keep(message, office.now_text()))
         elif known.state == "refused":

@@ -28,7 +28,7 @@ def as_utf8(content: bytes, bytes_max: int) -> bytes:
 
     Raises FormatError: `format.too_large`, `format.encoding`, `format.doctype`, `format.xml_version`, `format.malformed`.
     """
-    _refuse_size(content, bytes_max)
+    refuse_size(content, bytes_max)
     marked = content.startswith(_UTF8_BOM)
     content = content[len(_UTF8_BOM) :] if marked else content
     _refuse_marks(content)
@@ -69,12 +69,13 @@ def _declared(content: bytes) -> tuple[str, bytes]:
 def _from_gb(content: bytes, bytes_max: int) -> bytes:
     """A GB text grows by half in UTF-8; the marks are looked for again, now in whole characters."""
     encoded = decode_gb18030(content).text.encode("utf-8")
-    _refuse_size(encoded, 2 * bytes_max)
+    refuse_size(encoded, 2 * bytes_max)
     _refuse_marks(encoded)
     return encoded
 
 
-def _refuse_size(content: bytes, most: int) -> None:
+def refuse_size(content: bytes, most: int) -> None:
+    """Raises FormatError `format.too_large`."""
     if len(content) > most:
         raise FormatError("format.too_large", "文件过大", "the document is too large", bytes=len(content), most=most)
 

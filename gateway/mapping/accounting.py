@@ -4,7 +4,6 @@ Values of personal paths, and whatever is dropped as personal, appear in lines a
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from gateway.mapping.loss import MASK, Run, shown
 from gateway.mapping.plan import Plan, Ruleset
@@ -78,4 +77,4 @@ def shown_whole(value: LocalValue) -> str:
     """A local value as an extra keeps it: never cut."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    return str(value)

@@ -15,7 +15,7 @@ from typing import Final
 
 from gateway.errors import MappingError, Problem
 from gateway.mapping.accounting import Account, account_values
-from gateway.mapping.loss import Run
+from gateway.mapping.loss import Run, shown
 from gateway.mapping.plan import Plan, Ruleset
 from gateway.mapping.policy import Policies, Working, read_policies
 from gateway.mapping.ruleset import bad_ruleset, read_ruleset
@@ -205,7 +205,10 @@ class Mapper:
 
 
 def load_mapper(rules_folder: Path, codes: CodeTables) -> Mapper:
-    """Read and compile every rule file of a folder.  Raises MappingError (mapping.bad_ruleset) with the problems of all of them."""
+    """Read and compile every rule file of a folder, and its `policies.toml`.
+
+    Raises MappingError (mapping.bad_ruleset) with the problems of all of them; OSError where the folder cannot be read.
+    """
     policies = read_policies((rules_folder / POLICIES_FILE).read_text(encoding="utf-8"))
     rulesets: list[Ruleset] = []
     problems: list[Problem] = []
@@ -270,7 +273,7 @@ def _unfit(values: Mapping[str, LocalValue], ruleset: Ruleset, plan: Plan, out: 
         return "leisure"
     for condition in plan.unfit:
         value = out.get(condition.path) if condition.regional else values.get(condition.path)
-        if value is not None and str(value) == condition.value:
+        if value is not None and shown(value) == condition.value:
             return condition.reason
     if out.get("result.scale") == "ATTENDANCE":
         return "attendance_only"

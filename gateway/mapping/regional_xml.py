@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from gateway.errors import FormatError, Problem, StandardError
-from gateway.formats.xml_safe import Element, escape_attribute, escape_text, text_of
+from gateway.formats.xml_safe import Element, escape_attribute, escape_text, plain_in_text, text_of
 from gateway.mapping.schema import NAMESPACE, Standard
 from gateway.model.dates import PartialDate
 from gateway.model.regional import (
@@ -43,11 +43,14 @@ def xml_name(segment: str) -> str:
 
 
 def _decimal(value: Any) -> str:
-    return format(value, "f")
+    """All digits.  `str` gives the same in a third of the time, unless it chooses an exponent."""
+    text = str(value)
+    return format(value, "f") if "E" in text else text
 
 
 def _quantity(value: Any) -> str:
-    return format(value.value, "f")
+    text = str(value.value)
+    return format(value.value, "f") if "E" in text else text
 
 
 def _flag(value: Any) -> str:
@@ -55,8 +58,6 @@ def _flag(value: Any) -> str:
 
 
 _WRITERS: Final[dict[str, Callable[[Any], str]]] = {
-    "text": escape_text,
-    "code": escape_text,
     "int": str,
     "bool": _flag,
     "decimal": _decimal,
@@ -88,10 +89,13 @@ _FIELDS: Final = {"learner": LEARNER_FIELDS, "record": RECORD_FIELDS}
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The XML of all value sets that hold the same fields: a `%s` for each value, and in the same order its path and writer."""
+    """The XML of all value sets that hold the same fields: a `%s` for each value, the paths in the same order, and the
+    writers, by place, of the values that are not texts already.
+    """
 
     template: str
-    leaves: tuple[tuple[str, Callable[[Any], str]], ...]
+    paths: tuple[str, ...]
+    writers: tuple[tuple[int, Callable[[Any], str]], ...]
 
 
 @lru_cache(maxsize=1024)
@@ -106,7 +110,8 @@ def _shape(whose: str, paths: tuple[str, ...]) -> _Shape:
         names = [xml_name(field.path.rpartition(".")[2]) for field in members]
         inner = "".join(f"<{name}>%s</{name}>" for name in names)
         template += f"<{xml_name(group)}>{inner}</{xml_name(group)}>" if group else inner
-    return _Shape(template, tuple((field.path, _WRITERS[field.type]) for field in present))
+    writers = tuple((place, _WRITERS[field.type]) for place, field in enumerate(present) if field.type in _WRITERS)
+    return _Shape(template, tuple(field.path for field in present), writers)
 
 
 def _unknown_field(fields: tuple[Field, ...], paths: tuple[str, ...]) -> StandardError:
@@ -149,15 +154,14 @@ def write_part(part: RegionalPart) -> bytes:
         f"{_HEAD}<regionalPart{_START}<source>{_text(part.source, 'source')}</source>",
         f"<mappingId>{_text(part.mapping_id, 'mapping')}</mappingId>",
         f"<mappingVersion>{_text(part.mapping_version, 'mapping')}</mappingVersion><learner>",
+        _write_values("learner", part.learner, "learner"),
+        "</learner><records>",
     ]
-    out.append(_write_values("learner", part.learner, "learner"))
-    out.append("</learner><records>")
     for position, record in enumerate(part.records, start=1):
         place = f"record[{position}]"
-        out.append("<record>")
-        out.append(_write_values("record", record.values, place))
+        out += ("<record>", _write_values("record", record.values, place))
         if record.issues:
-            out.append("<issues>" + "".join(f"<issue>{_text(issue, place)}</issue>" for issue in record.issues) + "</issues>")
+            out.append(_issues(record.issues, place))
         if record.extras:
             out.append(_extras(record.extras, place))
         out.append("</record>")
@@ -170,10 +174,17 @@ def write_part(part: RegionalPart) -> bytes:
 
 def _write_values(whose: str, values: Values, place: str) -> str:
     shape = _shape(whose, tuple(values))
-    try:
-        return shape.template % tuple([write(values[path]) for path, write in shape.leaves])
-    except FormatError as error:
-        raise _character(error, place) from None
+    cells: list[Any] = list(map(values.__getitem__, shape.paths))
+    for position, write in shape.writers:
+        cells[position] = write(cells[position])
+    if not plain_in_text("".join(cells)):  # one look at all of them; hardly any record needs a second
+        cells = [_text(cell, place) for cell in cells]
+    return shape.template % tuple(cells)
+
+
+def _issues(issues: tuple[str, ...], place: str) -> str:
+    texts = issues if plain_in_text("".join(issues)) else [_text(issue, place) for issue in issues]
+    return f"<issues><issue>{'</issue><issue>'.join(texts)}</issue></issues>"
 
 
 def _extras(extras: tuple[Extra, ...], place: str) -> str:

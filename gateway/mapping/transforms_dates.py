@@ -21,6 +21,7 @@ from gateway.model.regional import RegionalValue
 CACHE_MAX: Final = 4096
 CHINA: Final = timezone(timedelta(hours=8))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WRITABLE: Final = frozenset({str, int})  # a bool or a Decimal is no date, and need not even have a hash
 _MS_MAX: Final = 7_258_118_400_000  # the first instant of 2200
 _MS_MIN: Final = -2_208_988_800_000  # the first instant of 1900
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})", re.ASCII)
@@ -103,7 +104,7 @@ def _date(rule: Declaration) -> Halves | None:
         value = values.get(path)
         if value is None or value == "":
             return
-        found = read(value)
+        found = read(value) if type(value) in _WRITABLE else None
         if found is None:
             run.refuse(path, "mapping.impossible_value")
             return
@@ -146,7 +147,7 @@ def _expiry(rule: Declaration) -> Halves | None:
             out[unlimited] = True
             run.default(unlimited, "assumption", True)
             run.issues.append("no_expiry_assumed")
-        elif (found := read(value)) is not None:
+        elif type(value) in _WRITABLE and (found := read(value)) is not None:
             out[until] = found[0]
         else:
             run.refuse(path, "mapping.impossible_value")

@@ -143,11 +143,11 @@ def _typed_forward(path: str, type_path: str, types: _Types) -> Forward:
         if not value or not code:
             run.refuse(path, "mapping.no_code_set" if value else "mapping.missing_value")
             return
-        scale = types.scale_of.get(str(code))
+        scale = types.scale_of.get(code) if isinstance(code, str) else None
         if scale is None:
             run.refuse(type_path, "mapping.unknown_code")
             return
-        problem = types.read(str(value), scale, out)
+        problem = types.read(value, scale, out) if isinstance(value, str) else "mapping.impossible_value"
         if problem:
             run.refuse(path, problem)
 
@@ -203,15 +203,15 @@ def _scaled_forward(paths: tuple[str, ...], scales: frozenset[str], marks: _Mark
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value, scale, written = values.get(path), values.get(scale_path), values.get(percent_path)
-        percent = _percentage(written) if written else None
+        percent = _percentage(written) if isinstance(written, str) and written else None
         if written and percent is None:
             run.refuse(percent_path, "mapping.impossible_value")
         if not value or not scale:
             if value or scale:
                 run.refuse(path, "mapping.no_code_set" if value else "mapping.missing_value")
-        elif scale not in scales:
+        elif not isinstance(scale, str) or scale not in scales:
             run.refuse(scale_path, "mapping.unknown_code")
-        elif not _read_scaled(str(value), str(scale), percent, marks, out):
+        elif not isinstance(value, str) or not _read_scaled(value, scale, percent, marks, out):
             run.refuse(path, "mapping.impossible_value")
         if percent is not None:
             _add_percent(percent, written, percent_path, marks, out, run)

@@ -85,12 +85,14 @@ def _issuer_code(rule: Declaration) -> Halves | None:
         value = values.get(path)
         if value is None or value == "":
             return
-        text = str(value)
-        if school_field and len(text) == _SCHOOL_DIGITS and text.isascii() and text.isdigit():
-            out[school_field] = text
+        if type(value) is not str:
+            run.refuse(path, "mapping.impossible_value")
+            return
+        if school_field and len(value) == _SCHOOL_DIGITS and value.isascii() and value.isdigit():
+            out[school_field] = value
             return
         try:
-            code = uscc(text)
+            code = uscc(value)
         except IdentifierError:
             run.kept[path] = "invalid"
             run.issues.append("issuer_code_invalid")
@@ -99,16 +101,18 @@ def _issuer_code(rule: Declaration) -> Halves | None:
         if code != value:
             run.spell(path, value)
 
-    def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
-        school, code = fields.get(school_field) if school_field else None, fields.get(code_field)
-        if school is not None:
-            out[path] = str(school)
-            run.carried.append(school_field)
-        elif code is not None:
-            out[path] = str(code)
-            run.carried.append(code_field)
+    return Halves(forward, _issuer_code_backward(path, code_field, school_field))
 
-    return Halves(forward, backward)
+
+def _issuer_code_backward(path: str, code_field: str, school_field: str) -> Backward:
+    def backward(fields: RegionalValues, out: dict[str, LocalValue], run: Run) -> None:
+        for field in (school_field, code_field):
+            if field and field in fields:
+                out[path] = str(fields[field])
+                run.carried.append(field)
+                return
+
+    return backward
 
 
 def _kind_by_issuer(rule: Declaration) -> Halves | None:

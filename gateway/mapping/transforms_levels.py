@@ -55,8 +55,8 @@ def _level_forward(paths: tuple[str, ...], names: Mapping[str, str], crosswalk: 
             elif name:
                 run.kept[framework_path] = "empty"
             return
-        framework = names.get(str(name), "")
-        found = crosswalk.get((framework, str(level)))
+        framework = names.get(name, "") if isinstance(name, str) else ""
+        found = crosswalk.get((framework, level)) if isinstance(level, str) else None
         if found is None:
             run.refuse(path if framework else framework_path, "mapping.unknown_code")
             return
@@ -291,8 +291,8 @@ def _education_forward(path: str, vintage_path: str, field: str, rule: Declarati
             elif vintage:
                 run.kept[vintage_path] = "empty"
             return
-        table = tables.get(str(vintage))
-        found = table.get(str(value)) if table is not None else None
+        table = tables.get(vintage) if isinstance(vintage, str) else None
+        found = table.get(value) if table is not None and isinstance(value, str) else None
         if found is None:
             run.refuse(vintage_path if table is None else path, "mapping.unknown_code")
             return

@@ -38,12 +38,9 @@ class PartialDate:
         return "day" if self.day else "month" if self.month else "year"
 
     def __str__(self) -> str:
-        text = f"{self.year:04d}"
-        if self.month:
-            text += f"-{self.month:02d}"
         if self.day:
-            text += f"-{self.day:02d}"
-        return text
+            return f"{self.year}-{self.month:02d}-{self.day:02d}"
+        return f"{self.year}-{self.month:02d}" if self.month else str(self.year)
 
     def earliest(self) -> date:
         """The first day it can mean."""

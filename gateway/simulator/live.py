@@ -67,7 +67,7 @@ def inbox_app(connectors: list[Connector], url: str) -> web.Application:
             message = await read_multipart(request, url)
             await connectors[0].take(message.raw, message.target)
         except GatewayError as error:
-            log.warning("message_not_taken", member=connectors[0].member, code=error.code)
+            log.warning("message_not_taken", member=connectors[0].member, code=error.code, reason=error.facts.get("reason"))
             return web.json_response({"code": error.code}, status=status_of(error.code))
         return web.Response(status=202)
 
@@ -78,7 +78,21 @@ def inbox_app(connectors: list[Connector], url: str) -> web.Application:
 
 @asynccontextmanager
 async def running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox]:
-    """Start all of it in `folder`; listening when the body begins."""
+    """Start all of it in `folder`; listening when the body begins.  What goes wrong inside comes out as itself, not as a group."""
+    try:
+        async with _running(folder, chance) as sandbox:
+            yield sandbox
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from group
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+@asynccontextmanager
+async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox]:
     clock, ids, tools = SystemClock(), SystemIds(), load_tools()
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())

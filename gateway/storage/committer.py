@@ -7,9 +7,9 @@ A change is only answered after its COMMIT returned.  What a change does is the 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from gateway.errors import StorageBusyError, StorageError
 from gateway.storage.database import Database, FencedError, Read, Row, Write
@@ -21,6 +21,7 @@ ATTEMPTS_MAX = 5
 C = TypeVar("C")
 R = TypeVar("R")
 C_contra = TypeVar("C_contra", contravariant=True)
+_Waiting: TypeAlias = tuple[C, asyncio.Future[R]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Committer(Generic[C, R]):
         self._decider = decider
         self._batch_max = batch_max
         self._waiting_max = waiting_max
-        self._waiting: deque[tuple[C, asyncio.Future[R]]] = deque()
+        self._waiting: deque[_Waiting[C, R]] = deque()
+        self._writing: list[_Waiting[C, R]] = []
         self._wake = asyncio.Event()
         self._dead = False
         self.batches = 0
@@ -77,17 +79,20 @@ class Committer(Generic[C, R]):
                 await self._wake.wait()
                 self._wake.clear()
                 while self._waiting:
-                    batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_max))]
-                    await self._commit(batch)
+                    self._writing = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_max))]
+                    await self._commit(self._writing)
+                    self._writing = []
         finally:
             self._dead = True
-            for _, future in self._waiting:
-                if not future.done():
-                    future.set_exception(StorageError("storage.lost", "写入任务已停止", "the writer has stopped"))
+            _fail([*self._writing, *self._waiting], StorageError("storage.lost", "写入任务已停止", "the writer has stopped"))
 
-    async def _commit(self, batch: list[tuple[C, asyncio.Future[R]]]) -> None:
+    async def _commit(self, batch: list[_Waiting[C, R]]) -> None:
         try:
             answers = await self._attempt([change for change, _ in batch])
+        except StorageBusyError as error:  # nothing is wrong with any of them: all may try again
+            await self._decider.reset()
+            _fail(batch, error)
+            return
         except Exception as error:  # noqa: BLE001 (whatever it was, its change alone is to fail, and nobody else's)
             await self._rerun(batch, error)
             return
@@ -95,12 +100,11 @@ class Committer(Generic[C, R]):
             if not future.done():
                 future.set_result(answer)
 
-    async def _rerun(self, batch: list[tuple[C, asyncio.Future[R]]], error: Exception) -> None:
+    async def _rerun(self, batch: list[_Waiting[C, R]], error: Exception) -> None:
         """The outcome may be unknown: state is loaded anew and each change, alone, looks itself up again."""
         await self._decider.reset()
         if len(batch) == 1:
-            if not batch[0][1].done():
-                batch[0][1].set_exception(error)
+            _fail(batch, error)
             return
         for one in batch:
             await self._commit([one])
@@ -123,3 +127,10 @@ class Committer(Generic[C, R]):
             self.changes += len(changes)
             return decided[-1].answers
         raise StorageBusyError("storage.busy", "数据库繁忙", "another writer keeps moving the log")
+
+
+def _fail(waiting: Iterable[_Waiting[Any, Any]], error: Exception) -> None:
+    """Whoever still waits hears it.  Nobody is left hanging, whatever ended the writer."""
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(error)

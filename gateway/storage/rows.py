@@ -92,7 +92,7 @@ class OutcomeRow(NamedTuple):
 
 
 class ContentRow(NamedTuple):
-    """Bytes as received or as sent, sealed under the part's key."""
+    """Bytes as received or as sent: `sealed` is the 32-byte secret and the bytes, joined, under the part's key."""
 
     iss: str
     jti: str
@@ -102,7 +102,6 @@ class ContentRow(NamedTuple):
     media_type: str
     sd: str
     length: int
-    sealed_secret: bytes
     sealed: bytes
 
 

@@ -51,7 +51,7 @@ class SqliteDatabase:
             if "locked" in str(error) or "busy" in str(error):
                 raise StorageBusyError("storage.busy", "数据库繁忙", "the database is busy") from error
             raise StorageError("storage.failed", "数据库写入失败", "the database could not write", reason=str(error)) from error
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             raise StorageError("storage.failed", "数据库写入失败", "the database could not write", reason=type(error).__name__) from error
 
     def _run(self, reads: Sequence[Read], decide: Decide) -> None:
@@ -77,8 +77,10 @@ class SqliteDatabase:
             reader = self._readers.pop()
             try:
                 return [tuple(row) for row in await reader.execute_fetchall(self._queries[name], params)]
-            except sqlite3.DatabaseError as error:
-                raise StorageError("storage.failed", "数据库读取失败", "the database could not read", reason=str(error)) from error
+            except (sqlite3.Error, ValueError, OverflowError) as error:  # the latter two: closed, or a value it cannot take
+                raise StorageError(
+                    "storage.failed", "数据库读取失败", "the database could not read", reason=type(error).__name__
+                ) from error
             finally:
                 self._readers.append(reader)
 

@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
@@ -66,8 +67,8 @@ class Leaf:
 
 
 COMMON: Final = frozenset({"v", "type", "at", "scope", "seq", "iss", "jti", "n"})
-SIGNED: Final = frozenset({"actor", "role", "kid", "envelope", "content", "answer", "status"})
-"""Of the leaf that holds an act (`n` 0); the act's further leaves name it as `cause` instead."""
+SIGNED: Final = frozenset({"actor", "role", "kid", "envelope", "answer", "status"})
+"""Of the leaf that holds an act (`n` 0); the act's further leaves name it as `cause` instead.  `content` is there unless the act brought none."""
 _STATES: Final = frozenset({"state_before", "state_after", "ver"})
 _CASE: Final = _STATES | {"totals", "items"}
 _TIMED: Final = _CASE | {"cause"}
@@ -248,13 +249,20 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
 
 
+@lru_cache(maxsize=512)
+def _name_bytes(name: str) -> tuple[bytes, bytes]:
+    """A field's name as the salt takes it and, with its length, as the commitment takes it: few names, very many records."""
+    raw = name.encode("utf-8", "surrogatepass")
+    return raw, len(raw).to_bytes(4, "big") + raw
+
+
 def _salt(secret: bytes, name: str) -> bytes:
-    return hmac.new(secret, name.encode("utf-8", "surrogatepass"), sha256).digest()
+    return hmac.digest(secret, _name_bytes(name)[0], "sha256")
 
 
 def _commit_field(salt: bytes, name: str, value: str) -> bytes:
-    parts = (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass"))
-    return sha256(FIELD_CONTEXT + salt + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+    raw = value.encode("utf-8", "surrogatepass")
+    return sha256(b"".join((FIELD_CONTEXT, salt, _name_bytes(name)[1], len(raw).to_bytes(4, "big"), raw))).digest()
 
 
 def _digest_of(commitments: list[bytes]) -> str:

@@ -16,14 +16,18 @@ from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.protocol import status_of
 from gateway.federation.replay import Conflict, Repeat, Seen, judge
 from gateway.model.canonical import jcs
-from gateway.model.transfer import Act, Refusal, Role, Rule, rule_for
-from gateway.storage.rows import MessageRow
+from gateway.model.transfer import Act, Refusal, Role, Rule, State, rule_for
+from gateway.storage.rows import ContentRow, MessageRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.answers import Answer, refusal_body
 from gateway.transfers.case import Case, totals_of
 from gateway.transfers.view import LeafDraft, View, Wants
 
 UNKNOWN = Refusal("transfer.unknown", "没有这个转移", "there is no such transfer")
+NOT_ASKED = Refusal("transfer.not_asked", "所答复的消息不存在", "this answers no message of ours")
+DECIDED = Refusal("transfer.wrong_state", "转移已认定,不能作此动作", "the transfer is decided; this act is not possible now")
+UNDECIDED = frozenset({Act.ACKNOWLEDGE, Act.WITHDRAW})
+"""Acts that are possible in `held` only where the case was held before its decision."""
 STATUS_DONE = 200
 STATUS_OPENED = 202
 LEAF_TOTALS = ("submitted", "recognised", "refused", "closed", "pending")
@@ -44,7 +48,12 @@ Effect: TypeAlias = Callable[[Case, Rule], Accepted | Refusal]
 
 def earlier_answer(view: View, message: VerifiedMessage, secret: bytes) -> Answer | None:
     """The stored answer of a repeat, the refusal of a reused id, or the refusal of a key that has ceased to be valid."""
-    row = view.messages.get((message.iss, message.jti))
+    known = known_answer(view.messages.get((message.iss, message.jti)), message, secret)
+    return known if known is not None else key_refusal(view, message, secret)
+
+
+def known_answer(row: MessageRow | None, message: VerifiedMessage, secret: bytes) -> Answer | None:
+    """What the stored row of this message's id says to it; None for a new message."""
     seen = Seen(row.iss, row.jti, row.con, row.answer) if row else None
     match judge(seen, message):
         case Repeat():
@@ -54,7 +63,7 @@ def earlier_answer(view: View, message: VerifiedMessage, secret: bytes) -> Answe
             error = conflict.error()
             return Answer(status_of(error.code), refusal_body(message, Refusal(error.code, error.zh, error.en)), secret)
         case _:
-            return key_refusal(view, message, secret)
+            return None
 
 
 def key_refusal(view: View, message: VerifiedMessage, secret: bytes) -> Answer | None:
@@ -62,7 +71,7 @@ def key_refusal(view: View, message: VerifiedMessage, secret: bytes) -> Answer |
     key = view.keys.get(message.kid)
     if key is None or key.member != message.iss or key.log_until is not None:
         refusal = Refusal("trust.key_not_valid", "密钥现已无效", "the key is not valid now")
-    elif view.members[message.iss].status != "active":
+    elif message.iss not in view.members or view.members[message.iss].status != "active":
         refusal = Refusal("trust.suspended", "该成员已暂停", "the member is suspended")
     else:
         return None
@@ -102,6 +111,7 @@ class PartyAct:
     secret: bytes
     effect: Effect
     wants: Wants
+    contents: tuple[ContentRow, ...] = ()
 
     def apply(self, view: View) -> Answer:
         earlier = earlier_answer(view, self.message, self.secret)
@@ -112,7 +122,7 @@ class PartyAct:
         if case is None or not roles:
             return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
         before = case.row.state
-        rule = rule_for(case.state, Act(self.message.act), roles)
+        rule = allowed(case, self.message, roles)
         done = rule if isinstance(rule, Refusal) else self._act(case, rule)
         if isinstance(done, Refusal):
             return refuse_logged(case, self.message, self.secret, done)
@@ -120,6 +130,7 @@ class PartyAct:
         answer = Answer(STATUS_DONE, body, self.secret, view.next_index)
         leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason)
         case.save()
+        view.put_contents(self.contents)
         return keep(view, self.message, replace(answer, leaf_data=leaf), case.row.id)
 
     def _act(self, case: Case, rule: Rule) -> Accepted | Refusal:
@@ -145,9 +156,21 @@ class RefusedAct:
         if self.message.act == Act.REQUEST:
             return refuse_unlogged(view, self.message, self.secret, self.refusal, self.problems)
         case = Case.of(view, self.message.scp or "")
-        if case is None or not case.roles_of(self.message.iss):
+        roles = case.roles_of(self.message.iss) if case else frozenset[Role]()
+        if case is None or not roles:
             return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
+        rule = allowed(case, self.message, roles)
+        if isinstance(rule, Refusal):
+            return refuse_logged(case, self.message, self.secret, rule)
         return refuse_logged(case, self.message, self.secret, self.refusal, self.problems)
+
+
+def allowed(case: Case, message: VerifiedMessage, roles: frozenset[Role]) -> Rule | Refusal:
+    """The table's row for this act here and now.  A case held after its decision is neither acknowledged nor withdrawn any more."""
+    rule = rule_for(case.state, Act(message.act), roles)
+    if isinstance(rule, Rule) and rule.act in UNDECIDED and case.state is State.HELD and case.row.decision_jti:
+        return DECIDED
+    return rule
 
 
 def log_act(

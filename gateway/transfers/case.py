@@ -173,13 +173,13 @@ class Case:
         return False
 
     def cancel_owed(self, *acts: str) -> set[str]:
-        """Stop what is still open; gives back the lanes that may already have seen it."""
+        """Stop what is still open; gives back the lanes that may already have seen it: once built, it may be on its way."""
         seen = set()
         for row in list(self.owed()):
             if row.act in acts:
                 if row.state in OPEN_OWED:
                     self.view.put_owed(row._replace(state="cancelled"))
-                if row.attempts or row.state == "done":
+                if row.attempts or row.state in {"ready", "done"}:
                     seen.add(row.lane)
         return seen
 

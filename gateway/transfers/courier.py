@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from gateway.errors import ConsentError, GatewayError, PeerError
+from gateway.errors import ConsentError, GatewayError, PeerError, StorageError
 from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.message import Content, HttpTarget
 from gateway.model.ports import Clock
@@ -26,6 +26,8 @@ from gateway.transfers.unit_of_work import Change
 from gateway.transfers.view import View, Wants
 
 IN_FLIGHT_MAX = 16
+UNSENDABLE = "internal"
+"""What stands in `last_error` of a message that our own fault keeps from being sent."""
 log = structlog.get_logger("gateway.delivery")
 
 
@@ -79,7 +81,7 @@ class Courier:
         self._pace = pace
         self._wake = {member: asyncio.Event() for member in endpoints}
         self._back = dict.fromkeys(endpoints, False)
-        self._failing = dict.fromkeys(endpoints, False)
+        self._failing = dict.fromkeys(endpoints, True)  # not known yet: a fresh process begins with one message a lane
 
     def wake(self, lanes: set[str]) -> None:
         """Something new is owed to these members."""
@@ -104,17 +106,26 @@ class Courier:
             at_once, self._back[member] = self._back[member], False
             self._wake[member].clear()
             most = 1 if self._failing[member] else IN_FLIGHT_MAX  # a half-open lane probes with one message
-            due = await self._dispatcher.due(member, most, at_once=at_once)
+            due = await self._due(member, most, at_once=at_once)
             if due:
                 async with asyncio.TaskGroup() as sending:
                     for row in due:
                         sending.create_task(self._deliver(member, row))
+                if at_once and len(due) == most and not self._failing[member]:
+                    self._back[member] = True
                 continue
             try:
                 async with asyncio.timeout(self._pace.idle_s):
                     await self._wake[member].wait()
             except TimeoutError:
                 continue
+
+    async def _due(self, member: str, most: int, *, at_once: bool) -> list[OwedRow]:
+        try:
+            return await self._dispatcher.due(member, most, at_once=at_once)
+        except StorageError as fault:  # a busy moment ends no lane; a database that is gone ends the writer, and so the process
+            log.warning("lane_waits", member=member, code=fault.code)
+            return []
 
     async def _deliver(self, member: str, row: OwedRow) -> None:
         wait, error = timedelta(seconds=self._pace.acknowledge_s), ""
@@ -128,7 +139,14 @@ class Courier:
             first = self._pace.first_s if not isinstance(fault, ConsentError) else 24 * 3600
             wait = backoff(row.attempts, timedelta(seconds=first), timedelta(seconds=most), self._chance.random())
             log.warning("delivery_failed", member=member, transfer=row.transfer, act=row.act, attempt=row.attempts + 1, code=fault.code)
-        await self._committer.submit(Attempted(row, wait, error))
+        except Exception as fault:  # noqa: BLE001 (a message that cannot be built must not stop the lane, still less the process)
+            wait, error = timedelta(seconds=self._pace.most_s), UNSENDABLE
+            log.error("delivery_broken", member=member, transfer=row.transfer, act=row.act, fault=type(fault).__name__)  # noqa: TRY400
+        try:
+            await self._committer.submit(Attempted(row, wait, error))
+        except GatewayError as fault:
+            log.warning("attempt_not_noted", member=member, transfer=row.transfer, code=fault.code)
+            await asyncio.sleep(self._pace.first_s)
 
     async def _send(self, member: str, row: OwedRow) -> None:
         parcel = await self._dispatcher.parcel(row)

@@ -17,10 +17,12 @@ from gateway.errors import ConsentError
 from gateway.federation.envelope import seal
 from gateway.federation.message import Content, HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
+from gateway.mapping.documents import read
 from gateway.mapping.engine import Mapper
 from gateway.mapping.regional_xml import read_part, write_loss
 from gateway.mapping.schema import Standard
 from gateway.model.canonical import Json, jcs
+from gateway.model.documents import Consent
 from gateway.model.ports import Clock, IdSource
 from gateway.model.regional import RegionalPart
 from gateway.model.transfer import ItemState
@@ -62,7 +64,7 @@ class Prepared:
         present = next((each for each in view.owed.get(self.row.transfer, ()) if each.jti == self.row.jti), None)
         if present is None or present.state != "new":
             return Answer(409, b"{}", b"")
-        view.put_owed(self.row)
+        view.put_owed(present._replace(state=self.row.state, contents=self.row.contents))
         view.put_contents(self.contents)
         if self.delivered_sd:
             transfer = view.transfers[self.row.transfer]
@@ -88,11 +90,16 @@ class Dispatcher:
 
     async def due(self, lane: str, most: int, *, at_once: bool = False) -> list[OwedRow]:
         """Open messages of a lane whose time has come, the first of each transfer.  `at_once`: the member is back, back-off is void."""
-        now = "9999" if at_once else utc_text(self.clock.now())
-        return [OwedRow(*row) for row in await self.database.fetch("owed_due", lane=lane, now=now, most=most)]
+        now = utc_text(self.clock.now())
+        return [OwedRow(*row) for row in await self.database.fetch("owed_due", lane=lane, now=now, at_once=int(at_once), most=most)]
 
     async def parcel(self, row: OwedRow) -> Parcel | None:
-        """The message with its contents, built and stored on first use.  None when it is no longer owed."""
+        """The message with its contents, built and stored on first use.  None when it is no longer owed.
+
+        Raises ConsentError where the learner's consent has run out: asked at each try, for each try is a disclosure.
+        """
+        if row.act != "notify":
+            await self._check_consent(row)
         if row.state == "new":
             built = await self._prepare(row)
             if built is None:
@@ -121,8 +128,6 @@ class Dispatcher:
     async def _prepare(self, row: OwedRow) -> OwedRow | None:
         transfer, items = await self._case(row.transfer)
         stored = await self.vault.all_of(row.transfer)
-        if row.act != "notify" and transfer.consent_until <= utc_text(self.clock.now()):
-            raise ConsentError("consent.expired", "授权已到期", "the consent has run out")
         match row.act:
             case "forward":
                 made, originals = await self._forward(transfer, items, stored), _pick(stored, ORIGINALS)
@@ -130,7 +135,7 @@ class Dispatcher:
                 made, originals = [await self._case_content(transfer, items, stored)], _pick(stored, FETCH_ORIGINALS)
             case _:
                 decision = transfer.decision_jti if row.event == "decided" else ""
-                made = [self._made("notice", jcs(await self._notice(row, transfer, items)), MEDIA_JSON)]
+                made = [self._made("notice", jcs(await self._notice(row, transfer, items, stored)), MEDIA_JSON)]
                 originals = [key for key in stored if key[1:] == (decision, "decision")]
         key = await self.vault.part_key(row.transfer)
         rows = self.vault.seal(key, row.transfer, GATEWAY_ID, row.jti, made)
@@ -139,6 +144,16 @@ class Dispatcher:
         ready = row._replace(state="ready", contents=json.dumps(contents))
         answer = await self.committer.submit(Prepared(ready, rows, local))
         return ready if answer.status == 200 else None
+
+    async def _check_consent(self, row: OwedRow) -> None:
+        """A case goes out under the consent for the accepting bank, a question under the one for the source bank."""
+        transfer, _ = await self._case(row.transfer)
+        until = transfer.consent_until
+        if row.act == "fetch":
+            (content,) = await self.vault.some_of(transfer.id, [(transfer.iss, transfer.jti, "consent-source")])
+            until = utc_text(read(content.data, Consent, self.standard).expires_at)
+        if until <= utc_text(self.clock.now()):
+            raise ConsentError("consent.expired", "授权已到期", "the consent has run out")
 
     async def _case(self, transfer: str) -> tuple[TransferRow, tuple[ItemRow, ...]]:
         ids = json.dumps([transfer])
@@ -193,14 +208,19 @@ class Dispatcher:
         }
         return self._made("case", jcs(body), MEDIA_JSON)
 
-    async def _notice(self, row: OwedRow, transfer: TransferRow, items: Sequence[ItemRow]) -> dict[str, Json]:
+    async def _notice(
+        self, row: OwedRow, transfer: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content]
+    ) -> dict[str, Json]:
+        """What happened, the leaf that says so, and for a decision the accepting bank's own envelope."""
         size, _ = await self.ledger.head()
         leaf = (await self.reading.entries(transfer.leaf, transfer.leaf + 1))[0]
+        signed = stored.get((transfer.accepting, transfer.decision_jti, "envelope"))
         return {
             "v": 1,
             "event": row.event,
             "case": case_json(transfer, items),
             "decision": transfer.decision_jti,
+            "envelope": signed.data.decode("ascii") if signed is not None else "",
             "leaf": base64.b64encode(leaf).decode("ascii"),
             "proof": await self.ledger.proof(transfer.leaf, size),
         }

@@ -1,6 +1,7 @@
 """The mailbox of a member that polls: `collect` hands out what is owed, each message signed for this very poll."""
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,9 @@ class Mailbox:
         answer = await receiver.committer.submit(Collected(message, receiver.ids.secret(), handed))
         if answer.status != 200 or answer.repeated:
             return await receiver.reply(message, answer)
-        return Reply(message.iss, message.act, 200, self._body(message, parcels, http), repeated=False)
+        handed_out = set(json.loads(answer.body)["messages"])
+        mine = [parcel for parcel in parcels if parcel.row.jti in handed_out]
+        return Reply(message.iss, message.act, 200, self._body(message, mine, http), repeated=False)
 
     async def _parcels(self, member: str) -> list[Parcel]:
         """What is due, up to a bound on bytes; a message whose consent has run out stays where it is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.federation.envelope import VerifiedMessage
 from gateway.model.canonical import jcs
 from gateway.storage.rows import OwedRow
-from gateway.transfers.acts import LEASE, STATUS_DONE, UNKNOWN, earlier_answer, keep, refuse_unlogged
+from gateway.transfers.acts import LEASE, NOT_ASKED, STATUS_DONE, UNKNOWN, earlier_answer, keep, refuse_logged, refuse_unlogged
 from gateway.transfers.answers import Answer, head_of
 from gateway.transfers.case import OPEN_OWED, Case, utc_text
 from gateway.transfers.view import View, Wants
@@ -27,8 +27,10 @@ class Noted:
         if earlier is not None:
             return earlier
         case = Case.of(view, self.message.scp or "")
-        if case is None or not case.finish_owed(self.message.irt or "", self.message.iss, "notify"):
+        if case is None or not case.roles_of(self.message.iss):
             return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
+        if not case.finish_owed(self.message.irt or "", self.message.iss, "notify"):
+            return refuse_logged(case, self.message, self.secret, NOT_ASKED)
         body = jcs(case.body(self.message, {}))
         return keep(view, self.message, Answer(STATUS_DONE, body, self.secret), case.row.id)
 
@@ -49,10 +51,15 @@ class Collected:
         earlier = earlier_answer(view, self.message, self.secret)
         if earlier is not None:
             return earlier
-        still = [row for row in self.handed if mark_attempt(view, row, utc_text(view.at + LEASE), "")]
+        still = [row for row in self.handed if is_due(view, row) and mark_attempt(view, row, utc_text(view.at + LEASE), "")]
         body = head_of(self.message)
         body["messages"] = [row.jti for row in still]
         return keep(view, self.message, Answer(STATUS_DONE, jcs(body), self.secret), "")
+
+
+def is_due(view: View, row: OwedRow) -> bool:
+    """Whether nobody else was handed it since it was read."""
+    return any(each.jti == row.jti and each.next_at <= view.at_text for each in view.owed.get(row.transfer, ()))
 
 
 def mark_attempt(view: View, row: OwedRow, next_at: str, error: str) -> bool:

@@ -32,6 +32,7 @@ class Opening:
     secret: bytes
     request: Request
     consent: Consent
+    consent_source: Consent | None
     learner: str
     items: tuple[ItemRow, ...]
     intake: Intake | None
@@ -45,14 +46,18 @@ class Opening:
         return Wants(
             messages=(key,),
             outcomes=tuple(item.nf for item in self.items if item.nf),
-            consents=((self.message.iss, self.consent.consent_id),),
+            consents=tuple((self.message.iss, consent.consent_id) for consent in self._consents()),
         )
+
+    def _consents(self) -> tuple[Consent, ...]:
+        """The one for the accepting bank last: where both bear one id, that is the row kept."""
+        return (self.consent_source, self.consent) if self.consent_source is not None else (self.consent,)
 
     def apply(self, view: View) -> Answer:
         earlier = earlier_answer(view, self.message, self.secret)
         if earlier is not None:
             return earlier
-        if (self.message.iss, self.consent.consent_id) in view.consents:
+        if any((self.message.iss, consent.consent_id) in view.consents for consent in self._consents()):
             return refuse_unlogged(view, self.message, self.secret, CONSENT_USED)
         case = Case(view, self._row(view), tuple(item._replace(transfer=self.part_key.transfer) for item in self.items))
         if self.intake is not None:
@@ -73,11 +78,9 @@ class Opening:
             case.owe(self.owed_jti, case.row.source, "fetch", "case", {})
         view.put_part_key(self.part_key)
         view.put_contents(self.contents)
-        view.put_consent(
-            ConsentRow(
-                self.consent.consent_id, self.message.iss, case.row.id, self.consent.recipient, utc_text(self.consent.expires_at), "given"
-            )
-        )
+        for consent in self._consents():
+            until = utc_text(consent.expires_at)
+            view.put_consent(ConsentRow(consent.consent_id, self.message.iss, case.row.id, consent.recipient, until, "given"))
         case.save()
         return keep(view, self.message, replace(answer, leaf_data=leaf), case.row.id)
 
@@ -148,12 +151,13 @@ def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
     case.items = tuple(_confirmed(by_record[item.record], item, done.closed) for item in case.items)
     case.row = row._replace(part_sd=done.part_sd, mapping="@".join(done.intake.mapping))
     case.reserve()
+    case.view.put_contents(done.contents)
     if not case.claimed():
         case.move(State.REJECTED)
-        return Accepted(("transfer.rejected",), {"rows": done.intake.report}, "nothing_left")
+        case.owe(done.owed_jti, row.facing, "notify", "rejected", {"event": "rejected"})
+        return Accepted(("transfer.rejected",), {"rows": done.intake.report}, "rejected")
     case.move(State.DELIVERING)
     case.hold_outcomes(case.view.next_index)
-    case.view.put_contents(done.contents)
     case.owe(done.owed_jti, row.accepting, "forward", "case", {})
     return Accepted(("transfer.confirmed",), {"rows": done.intake.report})
 

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.adapters.part_manifest import read_manifest
 from gateway.crypto.digests import pseudonym
 from gateway.crypto.keys import SigningKey
-from gateway.errors import GatewayError, StorageError, TransferError, TransferLogError
+from gateway.errors import GatewayError, StorageError, TransferError, TransferLogError, TrustError
 from gateway.federation.envelope import VerifiedMessage, seal, unseal
 from gateway.federation.framing import RawMessage
 from gateway.federation.message import Content, HttpTarget
@@ -26,9 +26,9 @@ from gateway.model.ports import Clock, IdSource
 from gateway.model.transfer import Act, Refusal, transfer_id
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
-from gateway.storage.rows import MessageRow, TransferRow
+from gateway.storage.rows import ContentRow, MessageRow, TransferRow
 from gateway.transfers import steps
-from gateway.transfers.acts import Effect, PartyAct, RefusedAct
+from gateway.transfers.acts import Effect, PartyAct, RefusedAct, known_answer
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
 from gateway.transfers.intake import Asked, Intake, Reader, empty_item
@@ -86,16 +86,14 @@ class Receiver:
         return await self.reply(message, await self.committer.submit(await self._change(message)))
 
     async def _stored(self, message: VerifiedMessage) -> Answer | None:
-        """The answer of a repeat whose envelope has run out."""
+        """The answer of a repeat, or the refusal of a used id, where the envelope has run out: that question comes first."""
         rows = await self.database.fetch("messages_by_key", keys=json.dumps([[message.iss, message.jti]]))
-        row = MessageRow(*rows[0]) if rows else None
-        if row is None or row.con != message.content_digest:
-            return None
-        return Answer(row.status, row.answer, row.secret, row.leaf, row.size, repeated=True)
+        return known_answer(MessageRow(*rows[0]) if rows else None, message, self.ids.secret())
 
     async def _change(self, message: VerifiedMessage) -> Change:
         secret = self.ids.secret()
         wants = Wants(messages=((message.iss, message.jti),), transfers=(message.scp,) if message.scp else ())
+        contents: tuple[ContentRow, ...] = ()
         try:
             match Act(message.act):
                 case Act.REQUEST:
@@ -106,11 +104,22 @@ class Receiver:
                     effect, wants = await self._confirming(message, wants)
                 case _:
                     effect = self._effect(message)
+                    contents = await self._kept(message)
         except (TransferLogError, StorageError):
             raise
         except GatewayError as error:
             return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants)
-        return PartyAct(message, secret, effect, wants)
+        return PartyAct(message, secret, effect, wants, contents)
+
+    async def _kept(self, message: VerifiedMessage) -> tuple[ContentRow, ...]:
+        """What a party signed, sealed for keeping: the other bank is shown the decision itself, and evidence needs every paper."""
+        rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))
+        row = TransferRow(*rows[0]) if rows else None
+        if row is None or not message.contents or message.iss not in {row.source, row.accepting, row.facing}:
+            return ()
+        key = await self.vault.part_key(row.id)
+        envelope = self._own("envelope", message.token.encode(), "application/jose")
+        return self.vault.seal(key, row.id, message.iss, message.jti, [*message.contents.values(), envelope])
 
     def _effect(self, message: VerifiedMessage) -> Effect:
         standard = self.reader.standard
@@ -153,6 +162,7 @@ class Receiver:
             secret=secret,
             request=request,
             consent=papers.consent,
+            consent_source=papers.consent_source,
             learner=pseudonym(self.pseudonym_key, papers.identity.citizen_id),
             items=intake.items if intake is not None else tuple(empty_item(n, record) for n, record in enumerate(request.records)),
             intake=intake,
@@ -192,9 +202,14 @@ class Receiver:
 
     async def _case_row(self, message: VerifiedMessage) -> TransferRow:
         rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))
-        if not rows or TransferRow(*rows[0]).source != message.iss:
+        if not rows:
             raise TransferError("transfer.unknown", "没有这个转移", "there is no such transfer")
-        return TransferRow(*rows[0])
+        row = TransferRow(*rows[0])
+        if row.source != message.iss:  # which a stranger does not get to hear: see `RefusedAct`
+            raise TransferError(
+                "transfer.not_your_role", "贵行在此转移中无权作此动作", "your role in this transfer does not allow this act"
+            )
+        return row
 
     async def _asked_for(self, row: TransferRow) -> tuple[Request, Any, Any]:
         names = [(row.iss, row.jti, name) for name in ("request", "identity", "consent")]
@@ -217,13 +232,19 @@ class Receiver:
         return Content(name, data, media_type, self.ids.secret())
 
     async def reply(self, message: VerifiedMessage, answer: Answer) -> Reply:
-        """The stored answer with its receipt: a proof where a leaf was written, else the gateway's signature over the refusal."""
+        """The stored answer with its receipt: a proof where a leaf was written, else the gateway's signature over the refusal.
+
+        Raises TrustError where the sender's key or standing ended while the message waited: a problem, as if found at the door.
+        """
+        if not answer.authentic:
+            problem = json.loads(answer.body)["problem"]
+            raise TrustError(problem["code"], problem["zh"], problem["en"])
         receipt: dict[str, Any] = {"answer_secret": b64url(answer.secret)}
         if answer.leaf is not None and answer.size is not None:
             receipt["leaf"] = b64url(answer.leaf_data or (await self.reading.entries(answer.leaf, answer.leaf + 1))[0])
             receipt["index"] = answer.leaf
             receipt["proof"] = await self.ledger.proof(answer.leaf, answer.size)
-        elif answer.authentic:
+        else:
             receipt["refusal"] = self._signed_refusal(message, answer)
         body = answer.body[:-1] + b',"receipt":' + jcs(receipt) + b"}"
         return Reply(message.iss, message.act, answer.status, body, answer.repeated)

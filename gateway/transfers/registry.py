@@ -95,7 +95,7 @@ class SyncRegistry:
     def _key(self, view: View, owner: str, record: KeyRecord) -> None:
         """A key's leaves stand in its own scope: added first, revoked second."""
         known = view.keys.get(record.kid)
-        revoked = record.revoked_at is not None and record.revoked_at <= view.at
+        revoked = record.revoked_at is not None  # at once, even where the registry's clock runs ahead of ours
         if known is None:
             index = view.next_index
             self._leaf(view, "key.added", record.kid, 0, {"owner": owner, "serial": self.trust.data.serial}, record.kid)

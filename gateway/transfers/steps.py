@@ -11,10 +11,9 @@ from typing import Any
 from gateway.federation.envelope import VerifiedMessage
 from gateway.model.documents import Acknowledgement, Decision, Posting, Verdict, Withdrawal
 from gateway.model.transfer import Refusal, Role, Rule, State
-from gateway.transfers.acts import Accepted, Effect
+from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
 from gateway.transfers.case import Case
 
-NOT_ASKED = Refusal("transfer.not_asked", "所答复的消息不存在", "this answers no message of ours")
 OTHER_BYTES = Refusal("transfer.other_bytes", "认定所依据的不是最近交付的内容", "the decision is not over what was last delivered")
 WRONG_ITEMS = Refusal("transfer.bad_document", "认定须逐项覆盖全部待定成果", "a decision covers exactly the items that are still claimed")
 TOO_MUCH = Refusal("transfer.credits_exceed", "认定学分超过该项区域学分", "more credits are recognised than the item has")

@@ -14,16 +14,17 @@ from typing import Protocol
 from gateway.model.ports import Clock
 from gateway.storage.committer import Decided
 from gateway.storage.database import FencedError, Read, Row, Write
+from gateway.transferlog import merkle
 from gateway.transferlog.checkpoint import sign_note, write_checkpoint
 from gateway.transferlog.merkle import leaf_hash
 from gateway.transferlog.proof import write_proof
-from gateway.transferlog.tiles import Appended, TileRef, TreeState, append, inclusion_proof
+from gateway.transferlog.tiles import Appended, TileHashes, TileRef, TreeState, append, inclusion_proof
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.view import View, Wants, reads_for
 
-NOTES_KEPT = 256
+NOTES_KEPT = 16
 
 
 class Change(Protocol):
@@ -56,7 +57,7 @@ class Ledger:
         self._signer = signer
         self._wake = wake
         self._tree = TreeState()
-        self._recent: OrderedDict[int, tuple[str, dict[TileRef, bytes]]] = OrderedDict()
+        self._recent: OrderedDict[int, tuple[str, TileHashes]] = OrderedDict()
 
     @property
     def size(self) -> int:
@@ -98,7 +99,7 @@ class Ledger:
         for level, tail in enumerate(grown.state.tails):
             if tail:
                 tiles[TileRef(level, size >> 8 * (level + 1), len(tail) // 32)] = tail
-        self._recent[size] = (self.note(size, grown.root), tiles)
+        self._recent[size] = (self.note(size, grown.root), TileHashes(_reader(tiles)))
         if len(self._recent) > NOTES_KEPT:
             self._recent.popitem(last=False)
         self._wake(lanes)
@@ -111,9 +112,9 @@ class Ledger:
         """The tlog-proof text of a leaf in the tree of `size`."""
         recent = self._recent.get(size)
         if recent is not None:
-            note, tiles = recent
+            note, hashes = recent
             try:
-                return write_proof(index, inclusion_proof(index, size, _reader(tiles)), note)
+                return write_proof(index, merkle.inclusion_proof(index, size, hashes.at(size)), note)
             except KeyError:  # a tile from before this batch: take the long way
                 pass
         tiles = await self._reading.tiles_for(index, size)

@@ -11,6 +11,7 @@ from gateway.crypto.digests import salted_digest
 from gateway.crypto.sealing import KeyEncryptionKey, PartKey
 from gateway.errors import StorageError
 from gateway.federation.message import Content
+from gateway.federation.protocol import SECRET_BYTES
 from gateway.model.ports import IdSource
 from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, PartKeyRow
@@ -53,8 +54,7 @@ class Vault:
             media_type=content.media_type,
             sd=salted_digest(content.secret, content.data),
             length=len(content.data),
-            sealed_secret=key.seal(f"{name}/secret", content.secret, self._ids.secret()[:NONCE_BYTES]),
-            sealed=key.seal(name, content.data, self._ids.secret()[:NONCE_BYTES]),
+            sealed=key.seal(name, content.secret + content.data, self._ids.secret()[:NONCE_BYTES]),
         )
 
     async def all_of(self, transfer: str) -> Mapping[tuple[str, str, str], Content]:
@@ -74,4 +74,5 @@ class Vault:
 def open_row(key: PartKey, row: ContentRow) -> Content:
     """Raises StorageError when the stored bytes were changed."""
     name = f"{row.iss}/{row.jti}/{row.name}"
-    return Content(row.name, key.open(name, row.sealed), row.media_type, key.open(f"{name}/secret", row.sealed_secret))
+    plain = key.open(name, row.sealed)
+    return Content(row.name, plain[SECRET_BYTES:], row.media_type, plain[:SECRET_BYTES])

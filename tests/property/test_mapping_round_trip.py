@@ -205,27 +205,31 @@ def restored(first: Mapping[str, LocalValue], back: Mapping[str, LocalValue], re
     return True
 
 
+@settings(deadline=None)
 @given(parts("shanghai"))
 def test_shanghai_then_returns_as_it_was(part):
     check(part)
 
 
+@settings(deadline=None)
 @given(parts("jiangsu"))
 def test_jiangsu_then_returns_as_it_was(part):
     check(part)
 
 
+@settings(deadline=None)
 @given(parts("zhejiang"))
 def test_zhejiang_then_returns_as_it_was(part):
     check(part)
 
 
+@settings(deadline=None)
 @given(parts("anhui"))
 def test_anhui_then_returns_as_it_was(part):
     check(part)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_values_at_all_then_are_accounted_for_without_an_exception(data):
     region = data.draw(st.sampled_from(sorted(MEMBERS)))

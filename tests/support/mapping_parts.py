@@ -48,7 +48,7 @@ class EveryRow(dict[int, str]):
         super().__init__()
         self._region = region
 
-    def get(self, row: int, default: str = "") -> str:  # type: ignore[override]
+    def get(self, row: int, default: str = "") -> str:
         return f"{self._region}-{row}"
 
     def __missing__(self, row: int) -> str:
@@ -101,3 +101,29 @@ def refusal(region: str, values: Mapping[str, LocalValue], **facts: str) -> list
 def lines(loss: LossReport, fate: Fate, record: str = "R1") -> dict[str, tuple[str, str]]:
     """Reason and value by path, of one record's lines of one fate."""
     return {line.path: (line.reason, line.value) for line in loss.losses if line.fate is fate and line.record == record}
+
+
+BASE: dict[str, dict[str, LocalValue]] = {
+    "shanghai": {"credit_outer_id": "R1", "course_name": "管理学基础"},
+    "jiangsu": {"@LB": "01", "@CZ": "X", "KC@MC": "管理学基础"},
+    "zhejiang": {"achId": "R1", "achType": "MOOC_COURSE", "title": "基础会计", "op": "DEPOSIT"},
+    "anhui": {"成果名称": "会计学基础", "成果类型": "学历课程"},
+}
+"""The least that each bank's main class needs."""
+
+
+def record(region: str, values: Mapping[str, LocalValue], **facts: str) -> RegionalRecord:
+    return one(region, BASE[region] | values, **facts)
+
+
+def problems(region: str, values: Mapping[str, LocalValue], **facts: str) -> list[tuple[str, str]]:
+    return refusal(region, BASE[region] | values, **facts)
+
+
+def written(
+    region: str, values: Mapping[str, LocalValue], target: str
+) -> tuple[dict[str, LocalValue], dict[str, tuple[str, str]], dict[str, tuple[str, str]]]:
+    """What a record of one bank becomes for another, what is dropped and what is only near."""
+    mapped = mapper().to_regional(part_of(region, BASE[region] | values), MEMBERS[region])
+    local = mapper().to_local(mapped.part, target)
+    return dict(local.part.records[0].values), lines(local.loss, Fate.DROPPED), lines(local.loss, Fate.APPROXIMATE)

@@ -204,8 +204,8 @@ class Heard:
         return str(self.body["problem"]["code"])
 
 
-def trust_data(endpoints: Mapping[str, str] | None = None, *, alg: str = "EdDSA") -> TrustData:
-    since, until = START - timedelta(days=30), START + timedelta(days=365)
+def trust_data(endpoints: Mapping[str, str] | None = None, *, alg: str = "EdDSA", now: datetime = START) -> TrustData:
+    since, until = now - timedelta(days=30), now + timedelta(days=365)
     log_key = key_of("log")
     members = tuple(
         Member(

@@ -9,6 +9,7 @@ never taken for one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from gateway.adapters.fields import (
     MISSING,
@@ -241,6 +242,24 @@ def _check_counter(value: dict[str, JsonValue], form: Form, settings: Settings, 
 
 
 def _read_row(item: JsonValue, row: int, form: Form, head: _Head) -> LocalRecord | Quarantined:
+    """A row without fault or surprise is taken as it was decoded; only the others are gone through value by value."""
+    if _as_promised(item, form):
+        return LocalRecord(str(item[form.id_path]), Operation.DEPOSIT, row, form.name, item, _issues(item, head))
+    return _read_closely(item, row, form, head)
+
+
+def _as_promised(item: JsonValue, form: Form) -> TypeGuard[dict[str, LocalValue]]:
+    """Every value has a known name and passes its check (so none is a list or an object), and nothing required is missing."""
+    if not isinstance(item, dict):
+        return False
+    for key, value in item.items():
+        check = form.checks.get(key)
+        if check is None or (value is not None and check(value) is not None):
+            return False
+    return None not in map(item.get, form.required)
+
+
+def _read_closely(item: JsonValue, row: int, form: Form, head: _Head) -> LocalRecord | Quarantined:
     place = f"row {row}"
     if not isinstance(item, dict):
         return Quarantined(row, "", (WRONG_TYPE.at(place),))
@@ -262,10 +281,10 @@ def _read_row(item: JsonValue, row: int, form: Form, head: _Head) -> LocalRecord
     outer_id = given if isinstance(given, str) and record_id(given) is None else ""
     if problems:
         return Quarantined(row, outer_id, tuple(problems))
-    return LocalRecord(outer_id, Operation.DEPOSIT, row, form.name, values, _issues(values, form, head))
+    return LocalRecord(outer_id, Operation.DEPOSIT, row, form.name, values, _issues(values, head, unknown=not values.keys() <= form.checks.keys()))
 
 
-def _issues(values: Mapping[str, LocalValue], form: Form, head: _Head) -> tuple[str, ...]:
+def _issues(values: Mapping[str, LocalValue], head: _Head, *, unknown: bool = False) -> tuple[str, ...]:
     """Quality issues that need no other knowledge than the push itself, sorted."""
     issues = []
     taken = values.get("experience_time")
@@ -275,7 +294,7 @@ def _issues(values: Mapping[str, LocalValue], form: Form, head: _Head) -> tuple[
         issues.append("private_use_character")
     if values.get("course_result_code") == NOT_COMPLETED:
         issues.append("programme_not_graduated")
-    if not values.keys() <= form.checks.keys():
+    if unknown:
         issues.append("unknown_field_kept")
     return tuple(issues)
 

@@ -38,7 +38,7 @@ SELECT o.* FROM item i JOIN outcome o ON o.nf = i.nf WHERE i.transfer IN (SELECT
 INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: content_put
-INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: contents_by_transfer
 SELECT * FROM content WHERE transfer = :transfer
@@ -61,8 +61,9 @@ INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: owed_due
 -- The first open message of each transfer in one lane: order is kept per transfer, one in flight.
+-- `:at_once` 1: the member is back, so what failed because of it need not wait any longer.
 SELECT o.* FROM owed o
-WHERE o.lane = :lane AND o.state IN ('new', 'ready') AND o.next_at <= :now
+WHERE o.lane = :lane AND o.state IN ('new', 'ready') AND (o.next_at <= :now OR (:at_once = 1 AND o.last_error LIKE 'peer.%'))
   AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.transfer = o.transfer AND e.lane = o.lane
                   AND e.number < o.number AND e.state IN ('new', 'ready'))
 ORDER BY o.next_at, o.created_at LIMIT :most

@@ -35,7 +35,7 @@ CREATE TABLE outcome (
 
 CREATE TABLE content (
     iss TEXT NOT NULL, jti TEXT NOT NULL, name TEXT NOT NULL, transfer TEXT NOT NULL, part_id TEXT NOT NULL,
-    media_type TEXT NOT NULL, sd TEXT NOT NULL, length BIGINT NOT NULL, sealed_secret BLOB NOT NULL, sealed BLOB NOT NULL,
+    media_type TEXT NOT NULL, sd TEXT NOT NULL, length BIGINT NOT NULL, sealed BLOB NOT NULL,
     PRIMARY KEY (iss, jti, name)
 );
 CREATE INDEX content_by_transfer ON content (transfer);

@@ -20,11 +20,18 @@ def test_manifest_when_written_then_reads_back(period: str, ids: dict[int, str],
 @pytest.mark.parametrize(
     "content",
     [
-        b"[]", b"{}", b'{"period":1,"ids":{},"issues":{}}', b'{"period":"","ids":{"0":"a"},"issues":{}}', b'{"period":"","ids":{"x":"a"},"issues":{}}',
-        b'{"period":"","ids":{"1":"a","2":"a"},"issues":{}}', b'{"period":"","ids":{"1":""},"issues":{}}', b'{"period":"","ids":{},"issues":{"1":[]}}',
-        b'{"period":"","ids":{},"issues":{"1":"a"}}', b'{"period":"","ids":{},"issues":{},"more":1}',
+        b"[]",
+        b"{}",
+        b'{"period":1,"ids":{},"issues":{}}',
+        b'{"period":"","ids":{"0":"a"},"issues":{}}',
+        b'{"period":"","ids":{"x":"a"},"issues":{}}',
+        b'{"period":"","ids":{"1":"a","2":"a"},"issues":{}}',
+        b'{"period":"","ids":{"1":""},"issues":{}}',
+        b'{"period":"","ids":{},"issues":{"1":[]}}',
+        b'{"period":"","ids":{},"issues":{"1":"a"}}',
+        b'{"period":"","ids":{},"issues":{},"more":1}',
     ],
-)  # fmt: skip
+)
 def test_manifest_when_of_another_form_then_refused(content: bytes) -> None:
     with pytest.raises(FormatError) as caught:
         read_manifest(content)

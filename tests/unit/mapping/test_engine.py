@@ -314,6 +314,8 @@ def test_level_when_only_approximate_then_is_never_carried_to_another_framework(
     mapped = mapper().to_regional(part_of("jiangsu", values), "CN-32")
     record = mapped.part.records[0]
     assert (record.values["level.regional"], record.values["level.confidence"]) == (4, "approximate")
+    assert "level_approximate" in record.issues
+    assert lines(mapped.loss, Fate.APPROXIMATE)["DJ"] == ("no_counterpart", "3")
     local = mapper().to_local(mapped.part, "zhejiang")
     assert "level.code" not in local.part.records[0].values
     assert lines(local.loss, Fate.DROPPED)["level.code"] == ("no_counterpart", "3")

@@ -177,6 +177,22 @@ def test_log_rewritten_whole_and_signed_again_is_found_by_a_head_seen_earlier(sh
     assert (finding.index, finding.through, finding.code) == (0, 299, "transferlog.root_mismatch")
 
 
+def test_rewriting_after_a_good_head_names_only_what_came_after_it(shop: Any) -> None:
+    heads = [(size, shop.stored(shop.honest(size)).root) for size in (256, 600)]
+    forged = shop.honest(LARGE)
+    forged[300] = forged[300].replace(b'"status":202', b'"status":200')
+    finding = audit(shop.stored(forged).source(earlier=heads)).finding
+    assert finding is not None
+    assert (finding.index, finding.through, finding.code) == (256, 599, "transferlog.root_mismatch")
+
+
+def test_readable_change_in_the_unfinished_tile_names_that_tile_only(large: Any) -> None:
+    changed = large.leaves[650].replace(b'"status":202', b'"status":200')
+    finding = audit(replace(large, leaves=[*large.leaves[:650], changed, *large.leaves[651:]]).source()).finding
+    assert finding is not None
+    assert (finding.index, finding.through, finding.code) == (512, LARGE - 1, "transferlog.root_mismatch")
+
+
 def test_honest_log_extends_every_head_seen_earlier(shop: Any, large: Any) -> None:
     heads = [(size, shop.stored(shop.honest(size)).root) for size in (1, 2, 255, 256, 257, 512, 600)]
     assert audit(large.source(earlier=heads)).ok
@@ -325,6 +341,12 @@ def test_refused_claim_of_a_taken_outcome_does_not_release_it(shop: Any) -> None
 def test_outcome_taken_twice_inside_one_transfer_is_a_fault(shop: Any) -> None:
     assert walk(shop, (1, 0, [("a", "nf", "claimed"), ("b", "nf", "closed")])) is None
     assert walk(shop, (1, 0, [("a", "nf", "claimed"), ("b", "nf", "claimed")])) is not None
+
+
+def test_closed_twin_inside_a_transfer_does_not_release_what_the_other_item_holds(shop: Any) -> None:
+    fault = walk(shop, (1, 0, [("a", "nf", "claimed"), ("b", "nf", "closed")]), (2, 0, [("c", "nf", "claimed")]))
+    assert fault is not None
+    assert fault.code == "transferlog.outcome_taken_twice"
 
 
 def test_items_without_outcome_key_never_collide(shop: Any) -> None:

@@ -45,7 +45,7 @@ def test_type_without_its_members_is_refused_with_every_missing_one(shop: Any, k
     with pytest.raises(TransferLogError, match=r"transferlog\.leaf_form") as caught:
         leaf_bytes(with_nothing)
     missing = {problem.path for problem in caught.value.problems}
-    assert missing == members | ({"actor", "role", "kid", "envelope", "content", "answer", "status"} if signed else set())
+    assert missing == members | ({"actor", "role", "kid", "envelope", "answer", "status"} if signed else set())
 
 
 def test_further_leaf_of_an_act_names_its_cause_instead_of_the_envelope(shop: Any) -> None:
@@ -55,6 +55,10 @@ def test_further_leaf_of_an_act_names_its_cause_instead_of_the_envelope(shop: An
         leaf_bytes(settled)
     assert [problem.path for problem in caught.value.problems] == ["cause"]
     assert leaf_bytes(shop.delivered(1, type="transfer.settled", n=1, cause=(shop.hexed("case 1"), 0), **bare))
+
+
+def test_act_without_contents_has_a_leaf_without_content(shop: Any) -> None:
+    assert parse_leaf(leaf_bytes(shop.delivered(1, content=()))).content == ()
 
 
 def test_unknown_type_is_read_and_said_to_be_unknown(shop: Any) -> None:
@@ -254,6 +258,12 @@ def test_commitment_does_not_depend_on_the_order_of_fields_and_does_on_the_secre
 def test_moving_a_character_between_name_and_value_changes_the_commitment() -> None:
     assert commit_record(SECRET, {"ab": "c"}).cm != commit_record(SECRET, {"a": "bc"}).cm
     assert commit_record(SECRET, {"a": "b", "c": ""}).cm != commit_record(SECRET, {"a": "", "c": "b"}).cm
+
+
+def test_letter_moved_between_name_and_value_under_the_same_salt_does_not_open() -> None:
+    opening = open_field(SECRET, {"ab": "c"}, "ab")
+    with pytest.raises(TransferLogError, match=r"transferlog\.bad_opening"):
+        verify_opening(commit_record(SECRET, {"ab": "c"}).cm, Opening("a", "bc", opening.salt, ()))
 
 
 def test_salt_stretched_over_name_and_value_does_not_open_another_field() -> None:
