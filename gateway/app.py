@@ -257,6 +257,7 @@ async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
             running = tasks.create_task(gateway.run())
             await gateway.parts.ready.wait()
             yield Addresses(settings.public_url or member_url, ops_url)
+            await members.cleanup()  # no new connections, and what is under way is answered, while the writer still writes
             running.cancel()
     finally:
         await members.cleanup()

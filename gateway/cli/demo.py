@@ -1,1 +1,132 @@
-COMMANDS = ()
+"""`ceg demo`: the whole region on this machine, every scene played, everything added up."""
+
+import asyncio
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gateway.cli.exits import ExitCode
+from gateway.cli.faults import CliError
+from gateway.cli.helps import about
+from gateway.cli.logs import configure
+from gateway.cli.options import AsJson, NoColor
+from gateway.cli.screen import Screen, facts
+from gateway.cli.serve import stop_event
+from gateway.simulator.demo import DemoResult, play
+from gateway.simulator.live import running
+
+Steps = Callable[[int, int, str, str], None]
+SEED = 1
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="演完后继续运行,直到 Ctrl-C。 / Go on running afterwards, until Ctrl-C.")] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="不显示过程与故事,只给结果。 / No progress, no story: the result only.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="DIR", help="存证日志、信任文件与证据写入此目录。 / Log export, trust file and evidence into DIR."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="剧本的种子,默认 1。 / Seed of the script, 1 by default.")] = SEED,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """Exit 0 when everything adds up, 6 when something does not."""
+    screen = Screen.open(as_json, no_color)
+    if save is not None and save.exists() and (not save.is_dir() or any(save.iterdir())):
+        raise CliError("cli.file_exists", "目录非空,不覆盖", "the folder is not empty and is not written over", folder=str(save))
+    configure(logging.INFO if os.environ.get("CEG_DEBUG") == "1" else logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="ceg-demo-") as folder:
+        wrong = asyncio.run(_demo(screen, Path(folder), seed, save, keep=keep, headless=headless))
+    if wrong:
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+async def _demo(screen: Screen, folder: Path, seed: int, save: Path | None, *, keep: bool, headless: bool) -> tuple[str, ...]:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    if not headless:
+        screen.note("启动网关与四家模拟银行……", "Starting the gateway and four simulated banks …")
+    async with running(folder, random.Random(seed)) as sandbox:  # noqa: S311 (a script to be repeated)
+        ready = loop.time() - started
+        if keep and screen.as_json:
+            screen.line({"addresses": dict(sandbox.addresses)})
+        with screen.progress("演示 Demo") as tick:
+            result = await play(sandbox, _steps(screen, tick, quiet=headless), ready, save)
+        if not (keep and screen.as_json):
+            screen.emit(result.document, lambda console: draw(console, result, story=not headless))
+        if keep:
+            screen.note("仍在运行,Ctrl-C 结束。", "Still running; Ctrl-C ends it.")
+            await stop_event().wait()
+        return result.wrong
+
+
+def _steps(screen: Screen, tick: Callable[[int, int, str], None], *, quiet: bool) -> Steps:
+    """A bar where someone looks; lines on stderr elsewhere; nothing where nothing is wanted."""
+
+    def step(done: int, of: int, zh: str, en: str) -> None:
+        if quiet or screen.as_json:
+            return
+        if screen.moves:
+            tick(done, of, zh)
+        else:
+            screen.err.print(f"[{done}/{of}] {zh} / {en}", soft_wrap=True)
+
+    return step
+
+
+def draw(console: Console, result: DemoResult, *, story: bool) -> None:
+    """Story, sums, addresses."""
+    for line in result.story if story else ():
+        indent = "  " * line.level
+        console.print(f"{indent}{line.zh}", style="bold" if line.level == 0 else "")
+        console.print(f"{indent}{line.en}", style="dim")
+    document = result.document
+    transfers, amounts = document["transfers"], document["credits"]
+    console.print(
+        facts(
+            [
+                ("启动 Ready", f"{document['ready_s']} s"),
+                ("省际方向 Pairs", str(document["pairs"])),
+                ("转移 Transfers", "  ".join(f"{name} {count}" for name, count in transfers.items())),
+                ("学分 Credits", "  ".join(f"{name} {amount}" for name, amount in amounts.items())),
+                ("回执 Receipts", "  ".join(f"{name} {count}" for name, count in document["receipts"].items())),
+                ("存证日志 Log", f"{document['transfer_log']['size']} 叶 leaves  verified {document['transfer_log']['verified']}"),
+                ("拒绝 Refused", "  ".join(f"{code} {count}" for code, count in document["refused_inputs"].items()) or "-"),
+                ("隔离行 Quarantined", str(document["quarantined_rows"])),
+                *((f"地址 {name}", address) for name, address in result.addresses.items()),
+            ]
+        )
+    )
+    if result.wrong:
+        console.print("有账不平 does not add up:", style="bold red")
+        for each in result.wrong:
+            console.print(f"  {each}")
+    else:
+        console.print("各项相符。 Everything adds up.", style="bold green")
+
+
+COMMANDS = (
+    (
+        "demo",
+        demo,
+        about(
+            "在本机演示整个区域:网关与四家模拟银行,十二个方向。",
+            "The whole region on this machine: gateway and four simulated banks, all pairs.",
+            "ceg demo",
+            "ceg demo --headless --json",
+            "ceg demo --save out",
+            "ceg demo --keep --json",
+            more_zh="学习者都是虚构的。各项相符时退出码为 0,否则为 6。",
+            more_en="All learners are made up. Exit code 0 when everything adds up, else 6.",
+        ),
+    ),
+)

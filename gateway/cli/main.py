@@ -4,6 +4,7 @@ Nobody ever sees a traceback: a named fault is told in both languages (or as a p
 unexpected one in one line; `CEG_DEBUG=1` shows the details.
 """
 
+import logging
 import os
 import sys
 import traceback
@@ -18,6 +19,7 @@ from gateway.cli import demo, doctor, keys, log, mapping, member, serve, transfe
 from gateway.cli.exits import ExitCode, exit_of
 from gateway.cli.faults import CliError, first_fault
 from gateway.cli.helps import Command, Group, about
+from gateway.cli.logs import configure
 from gateway.cli.screen import Screen
 from gateway.errors import GatewayError
 
@@ -71,6 +73,7 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    configure(logging.CRITICAL)  # data only on stdout: what the parts log is for a running service, which configures it anew
     sys.exit(run(sys.argv[1:]))
 
 

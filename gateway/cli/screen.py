@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 from rich import box
@@ -23,6 +23,12 @@ from gateway.errors import GatewayError
 
 Draw = Callable[[Console], None]
 WIDTH = 80
+
+
+class Tick(Protocol):
+    """How far it is."""
+
+    def __call__(self, done: int, of: int, what: str = "", /) -> None: ...
 
 
 def is_plain(no_color: bool = False) -> bool:
@@ -74,16 +80,21 @@ class Screen:
         for name, value in error.facts.items():
             self.err.print(f"  {name} = {value}", style="dim", markup=False, highlight=False)
 
+    @property
+    def moves(self) -> bool:
+        """Whether someone looks at stderr on a terminal that can show motion."""
+        return not self.as_json and self.err.is_terminal and not is_plain()
+
     @contextmanager
-    def progress(self, zh: str) -> Iterator[Callable[[int, int], None]]:
-        """A bar on stderr where that is a terminal that can; else silence.  Give it `(done, of)`."""
-        if self.as_json or not self.err.is_terminal or is_plain():
-            yield lambda _done, _of: None
+    def progress(self, zh: str) -> Iterator[Tick]:
+        """A bar on stderr where that is a terminal that can; else silence.  Give it `(done, of)` and, if it changes, what is done."""
+        if not self.moves:
+            yield lambda _done, _of, _what="": None
             return
-        columns = (TextColumn(zh), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self.err, transient=True) as bar:
             task = bar.add_task(zh, total=None)
-            yield lambda done, of: bar.update(task, completed=done, total=of)
+            yield lambda done, of, what="": bar.update(task, completed=done, total=of, description=what or zh)
 
     def confirm(self, zh: str, en: str, *, yes: bool) -> None:
         """Ask on a terminal; elsewhere `--yes` is needed.  Raises CliError(`cli.confirm`), typer.Abort."""

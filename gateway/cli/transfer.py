@@ -301,11 +301,11 @@ def evidence_file(
 
 async def _evidence(config: Path | None, id: str, *, contents: bool) -> dict[str, Any]:
     async with open_node(config, None) as node:
-        status = Status(node.database, node.reading)
-        case = await find_case(OwnCases(status), id)
+        case = await find_case(OwnCases(Status(node.database, node.reading)), id)
         assert node.settings is not None
         vault = Vault(node.database, KeyEncryptionKey.load(node.settings.keys.master_key_file), SystemIds()) if contents else None
-        return await evidence(case["transfer"], status, node.reading, await node.ledger(), vault)
+        ledger = await node.ledger()
+        return await evidence(case["transfer"], await ledger.head(), node.reading, ledger, vault)
 
 
 def draw_case(console: Console, case: dict[str, Any]) -> None:

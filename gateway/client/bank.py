@@ -5,6 +5,7 @@ made of folders (`gateway.client.folder_bank`).  Every question may be asked aga
 answers to the same transfer must not depend on how often it was asked: `post` books once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -18,13 +19,17 @@ NO_MANIFEST = PartManifest()
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """One learner's part in the bank's own format.  `closed` maps a requested record the bank cannot give to its reason."""
+    """One learner's part in the bank's own format.  `closed` maps a requested record the bank cannot give to its reason.
+
+    `known_ids`: natural keys of the rows with the record ids they have, kept so that a row never gets another.
+    """
 
     content: bytes
     media_type: str
     manifest: PartManifest = NO_MANIFEST
     account: str = ""
-    closed: dict[str, str] = field(default_factory=dict)
+    closed: Mapping[str, str] = field(default_factory=dict)
+    known_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ class Connector:
         case = CaseRow(
             message.scope, request.source, request.accepting, request.facing, "submitted", 0, "", "", "", "{}", office.now_text()
         )
-        await office.commit([*Store.send(message, office.now_text()), Store.put_case(case)])
+        ids = application.supply.known_ids if application.supply is not None else {}
+        await office.commit([*Store.send(message, office.now_text()), Store.remember_ids(ids), Store.put_case(case)])
         return message
 
     async def withdraw(self, transfer: str, why: Withdrawal) -> Outgoing:

@@ -20,6 +20,7 @@ from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
 from gateway.storage.database import Write
 
 KEPT_MAX = 16
+NO_IDS: Mapping[str, str] = {}
 log = structlog.get_logger("gateway.connector")
 
 
@@ -76,11 +77,11 @@ class Desk:
         request, identity, identity_sd = office.reader.fetch(row.scope, contents, office.setup.clock.now())
         given = office.bank.supply(request, identity)
         if isinstance(given, Withdrawal):
-            message = office.writer.decline(row, given)
+            message, ids = office.writer.decline(row, given), NO_IDS
         else:
-            message = office.writer.confirm(row, request, given, identity_sd)
+            message, ids = office.writer.confirm(row, request, given, identity_sd), given.known_ids
         case = CaseRow(row.scope, request.source, request.accepting, request.facing, "confirming", 0, "", "", "", "{}", office.now_text())
-        return [*Store.send(message, office.now_text()), Store.put_case(case), Store.finish(row)]
+        return [*Store.send(message, office.now_text()), Store.remember_ids(ids), Store.put_case(case), Store.finish(row)]
 
     async def _note(self, row: InboxRow, contents: Mapping[str, Content]) -> list[Write]:
         """A notice: the source bank books a decision and says so by `posted`; anything else is merely noted."""

@@ -27,12 +27,13 @@ def select(adapter: RegionAdapter, part: FeedPart, wanted: Collection[str], acco
     if not chosen:
         raise RecordError("record.none_wanted", "没有所申请的记录", "none of the requested records is there")
     closed = {record: "unknown_record" for record in wanted if record not in present}
+    known = {key: part.manifest.ids[row] for row, key in part.natural_keys.items() if row in part.manifest.ids}
     if adapter.region == ZHEJIANG:
-        content = withhold(part.content, frozenset(wanted))
-        return Supply(content, part.media_type, PartManifest(), account, closed)
+        return Supply(withhold(part.content, frozenset(wanted)), part.media_type, PartManifest(), account, closed, known)
     records = tuple(replace(record, row=place) for place, record in enumerate(chosen, 1))
     content = adapter.render(replace(read, records=records, quarantined=(), ignored=(), warnings=()))
-    if not part.manifest.ids:
-        return Supply(content, adapter.media_types[0], PartManifest(), account, closed)
-    manifest = PartManifest(part.manifest.period, {record.row: record.record_id for record in records})
-    return Supply(content, adapter.media_types[0], manifest, account, closed)
+    manifest = PartManifest()
+    if part.manifest.ids:
+        issues = {place: part.manifest.issues[record.row] for place, record in enumerate(chosen, 1) if record.row in part.manifest.issues}
+        manifest = PartManifest(part.manifest.period, {record.row: record.record_id for record in records}, issues)
+    return Supply(content, adapter.media_types[0], manifest, account, closed, known)

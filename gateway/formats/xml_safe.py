@@ -24,6 +24,7 @@ Element: TypeAlias = _Element
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 FAULTS_MAX = 50
 LARGE_MARKS = 4_000
+MARK_BYTES_MIN = 4  # `<a/>`; an attribute takes more
 FIRST_SIBLINGS = 1_000
 
 
@@ -74,9 +75,11 @@ def parse_xml(content: bytes, *, limits: XmlLimits = DEFAULT_LIMITS) -> Element:
     encoding is refused.  Raises FormatError: `format.too_large`, `format.encoding`, `format.doctype`,
     `format.xml_version`, `format.malformed`, `format.too_deep`, `format.too_many_nodes`.
     """
-    root = _parse(as_utf8(content, limits.bytes_max), limits)
+    content = as_utf8(content, limits.bytes_max)
+    root = _parse(content, limits)
     if _deeper_than(limits.depth_max)(root):
         raise FormatError("format.too_deep", "元素嵌套过深", "elements are nested too deeply", most=limits.depth_max)
+    _check_sizes(root, content, limits)
     return root
 
 
@@ -88,22 +91,22 @@ def parse_own_xml(content: bytes, *, limits: XmlLimits = DEFAULT_LIMITS) -> Elem
     Raises FormatError: `format.too_large`, `format.malformed`, `format.too_many_nodes`.
     """
     refuse_size(content, limits.bytes_max)
-    return _parse(content, limits)
+    root = _parse(content, limits)
+    _check_sizes(root, content, limits)
+    return root
 
 
 def _parse(content: bytes, limits: XmlLimits) -> Element:
     if len(content) > limits.nodes_max and content.count(b"<") > 2 * limits.nodes_max:
         raise _too_many_nodes(limits)
     try:
-        root = etree.fromstring(content, _local.parser)
+        return etree.fromstring(content, _local.parser)
     except etree.XMLSyntaxError as error:
         raise _syntax_error(error) from None
-    _check_tree(root, content, limits)
-    return root
 
 
-def _check_tree(root: Element, content: bytes, limits: XmlLimits) -> None:
-    """The exact limits.  Each is looked at only where the number of bytes leaves it possible, so a small document costs no query."""
+def _check_sizes(root: Element, content: bytes, limits: XmlLimits) -> None:
+    """The exact limits.  Each is looked at only where the bytes leave it possible, so a small document costs no query."""
     if len(content) > limits.nodes_max and content.count(b"<") > limits.nodes_max and cast("float", _local.nodes(root)) > limits.nodes_max:
         raise _too_many_nodes(limits)
     if content.count(b"=") > limits.attributes_max and _local.crowded(root, most=limits.attributes_max):
@@ -305,7 +308,7 @@ class Schema:
             hinted = cast("list[Element]", _local.xsi(document))
             if hinted:
                 return [SchemaFault(path_of(node), line_of(node), "xsi attributes are not accepted", "XSI") for node in hinted[:FAULTS_MAX]]
-        large = len(source) > LARGE_MARKS and source.count(b"<") + source.count(b"=") > LARGE_MARKS
+        large = len(source) > MARK_BYTES_MIN * LARGE_MARKS and source.count(b"<") + source.count(b"=") > LARGE_MARKS
         return self._validate_large(document) if large else self._faults(document)
 
     def _validate_large(self, root: Element) -> list[SchemaFault]:

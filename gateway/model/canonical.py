@@ -23,6 +23,14 @@ def jcs(value: Json) -> bytes:
     return _encode(value).encode("utf-8")
 
 
+def jcs_known(value: Json) -> bytes:
+    """As `jcs`, for a value this program has just built out of nothing but ASCII keys, strings, small integers and booleans.
+
+    Saves the walk over it, which costs as much as the encoding.  Never for anything read.
+    """
+    return _encode(value).encode("utf-8")
+
+
 def _check(value: object) -> None:
     match value:
         case None | bool() | str():

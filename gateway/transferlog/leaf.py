@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from gateway.crypto.digests import SECRET_BYTES
 from gateway.errors import Problem, TransferLogError
-from gateway.model.canonical import jcs
+from gateway.model.canonical import jcs, jcs_known
 from gateway.transferlog.leaf_form import CHECKS, VERSION, totals_hold
 
 LEAF_BYTES_MAX: Final = 65_535
@@ -130,7 +130,7 @@ def leaf_bytes(leaf: Leaf) -> bytes:
     """
     shown = {name: _plain(getattr(leaf, name)) for name in _NAMES if name in COMMON or getattr(leaf, name) != _DEFAULTS[name]}
     _check_members(shown)
-    raw = jcs(shown)
+    raw = jcs_known(shown)  # every member has just been checked
     _check_size(raw)
     return raw
 

@@ -63,7 +63,7 @@ def _is_row(value: Any, *kinds: Callable[[Any], bool]) -> bool:
 
 def _is_content(value: Any) -> bool:
     rows_hold = (
-        isinstance(value, list) and 0 < len(value) <= CONTENTS_MAX and all(_is_row(row, _is_word, _is_digest, _is_count) for row in value)
+        isinstance(value, list) and 0 < len(value) <= CONTENTS_MAX and all(_is_row(row, _is_name, _is_digest, _is_count) for row in value)
     )
     return rows_hold and len({row[0] for row in value}) == len(value)
 
@@ -93,6 +93,7 @@ def _is_fact(value: Any) -> bool:
 
 _AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _is_word = _matches(r"[a-z][a-z0-9_.-]{0,63}")
+_is_name = _matches(r"[a-z][a-z0-9-]{0,127}")  # of a content: as the envelope has it
 _is_id = _matches(r"[!-~]{1,128}")
 _is_digest = _matches(r"[0-9a-f]{64}|[A-Za-z0-9_-]{43}")  # of a content: as the envelope has it
 _is_hex = _matches(r"[0-9a-f]{64}")

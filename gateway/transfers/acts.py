@@ -15,7 +15,7 @@ from gateway.errors import Problem
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.protocol import status_of
 from gateway.federation.replay import Conflict, Repeat, Seen, judge
-from gateway.model.canonical import jcs
+from gateway.model.canonical import jcs_known
 from gateway.model.transfer import Act, Refusal, Role, Rule, State, rule_for
 from gateway.storage.rows import ContentRow, MessageRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
@@ -126,7 +126,7 @@ class PartyAct:
         done = rule if isinstance(rule, Refusal) else self._act(case, rule)
         if isinstance(done, Refusal):
             return refuse_logged(case, self.message, self.secret, done)
-        body = jcs(case.body(self.message, done.extra))
+        body = jcs_known(case.body(self.message, done.extra))
         answer = Answer(STATUS_DONE, body, self.secret, view.next_index)
         leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason)
         case.save()

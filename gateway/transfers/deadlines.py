@@ -5,6 +5,7 @@ computed again when the table has grown.  A deadline is the end of its day at +0
 """
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 
 import chinese_calendar
 
@@ -32,6 +33,7 @@ def is_working_day(day: date) -> tuple[bool, bool]:
         return day.weekday() < 5, True
 
 
+@lru_cache(maxsize=512)
 def add_working_days(start: date, days: int) -> tuple[date, bool]:
     """The `days`-th working day after `start`, and whether any day on the way was a guess."""
     day, left, provisional = start, days, False

@@ -36,11 +36,15 @@ class HttpIntake:
         """Start a part.  Raises FormatError when it has no name, is one too many, or is encoded."""
         if not name or len(self._parts) >= CONTENTS_MAX:
             raise misframed()
+        self.refuse_encoded(encodings)
+        self._parts.append((name, bytearray(), media_type.split(";", 1)[0].strip().lower()))
+
+    def refuse_encoded(self, encodings: Iterable[str | None]) -> None:
+        """Bytes travel as they were signed.  Raises FormatError("format.content_encoding")."""
         if any(encodings):
             raise FormatError(
                 "format.content_encoding", "签名消息不得使用 Content-Encoding", "a signed message must not be content-encoded"
             )
-        self._parts.append((name, bytearray(), media_type.split(";", 1)[0].strip().lower()))
 
     def feed(self, chunk: bytes) -> None:
         """Add to the part begun last.  Raises FormatError("format.too_large") as soon as a limit is passed."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.federation.envelope import VerifiedMessage
-from gateway.model.canonical import jcs
+from gateway.model.canonical import jcs_known
 from gateway.model.documents import Consent, Request
 from gateway.model.transfer import Refusal, State
 from gateway.storage.rows import ConsentRow, ContentRow, ItemRow, PartKeyRow, TransferRow
@@ -69,7 +69,7 @@ class Opening:
     def _open(self, view: View, case: Case) -> Answer:
         case.move(State.DELIVERING if self.intake is not None else State.CONFIRMING)
         extra = {"rows": self.intake.report} if self.intake is not None else {}
-        answer = Answer(STATUS_OPENED, jcs(case.body(self.message, extra)), self.secret, view.next_index)
+        answer = Answer(STATUS_OPENED, jcs_known(case.body(self.message, extra)), self.secret, view.next_index)
         leaf = log_act(case, self.message, answer, ("transfer.requested",), "")
         if self.intake is not None:
             case.hold_outcomes(case.row.leaf)

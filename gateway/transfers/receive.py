@@ -19,7 +19,7 @@ from gateway.federation.framing import RawMessage
 from gateway.federation.message import Content, HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
 from gateway.mapping.documents import read
-from gateway.model.canonical import b64url, jcs
+from gateway.model.canonical import b64url, jcs_known
 from gateway.model.documents import Acknowledgement, Confirmation, Consent, Decision, Posting, Request, Withdrawal
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
@@ -246,7 +246,7 @@ class Receiver:
             receipt["proof"] = await self.ledger.proof(answer.leaf, answer.size)
         else:
             receipt["refusal"] = self._signed_refusal(message, answer)
-        body = answer.body[:-1] + b',"receipt":' + jcs(receipt) + b"}"
+        body = answer.body[:-1] + b',"receipt":' + jcs_known(receipt) + b"}"
         return Reply(message.iss, message.act, answer.status, body, answer.repeated)
 
     def _signed_refusal(self, message: VerifiedMessage, answer: Answer) -> str:
