@@ -11,14 +11,12 @@ Value: `POST /v1/messages` of the gateway.  Each submission holds three course r
 
 import asyncio
 import json
-import os
 import random
 import shutil
 import sqlite3
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import aiohttp
@@ -29,12 +27,11 @@ from lxml import etree
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
 
 from bench_mapping import by_hand  # noqa: E402
-from measure import report  # noqa: E402
+from measure import flush_ms, report  # noqa: E402
 from support.region import tools, trust_data, write_files  # noqa: E402
 
 from gateway.app import Gateway, build, serving  # noqa: E402
 from gateway.federation.envelope import unseal  # noqa: E402
-from gateway.federation.message import HttpTarget  # noqa: E402
 from gateway.federation.protocol import GATEWAY_ID  # noqa: E402
 from gateway.storage.committer import Committer, Decided  # noqa: E402
 from gateway.storage.database import Write, load_queries  # noqa: E402
@@ -103,7 +100,9 @@ def shapes_of(file: Path) -> dict[str, list[tuple]]:
     return shapes
 
 
-async def floor_app(folder: Path, gateway: Gateway, shapes: dict[str, list[tuple]]) -> tuple[web.AppRunner, str, asyncio.Task, SqliteDatabase]:
+async def floor_app(
+    folder: Path, gateway: Gateway, shapes: dict[str, list[tuple]]
+) -> tuple[web.AppRunner, str, asyncio.Task, SqliteDatabase]:
     file = folder / "floor.db"
     upgrade(file)
     database = await SqliteDatabase.open(file, QUERIES)
@@ -196,19 +195,6 @@ async def bench() -> None:
     finally:
         await load.stop()
         shutil.rmtree(folder)
-
-
-def flush_ms(folder: Path) -> float:
-    """What one small durable write costs on this disk."""
-    times = []
-    with (folder / "flush").open("wb") as file:
-        for _ in range(50):
-            started = time.perf_counter()
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - started)
-    return round(statistics.median(times) * 1000, 3)
 
 
 if __name__ == "__main__":

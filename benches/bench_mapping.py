@@ -3,7 +3,7 @@
 Floor, step by step: `json.loads` the push; build each record's regional fields by hand (lookups,
 Decimal arithmetic of the credit policy, grade band, dates); join the XML text; parse it with lxml;
 validate it with the same compiled XSD.  The floor checks nothing, bounds nothing, reports no loss.
-Value: the adapter's `parse`, the mapper's `to_regional`, `write_part`, `Standard.validate`.
+Value: the adapter's `parse`, the mapper's `to_regional`, `write_part`, `Standard.validate_own`, as intake calls them.
 """
 
 import json
@@ -29,6 +29,7 @@ OUTCOMES = {40: "GRADUATED", 41: "COMPLETED_OR_LEFT"}
 SEASONS = {50: "SPRING", 51: "AUTUMN"}
 TAIL = '<extras><extra path="trace_no">1</extra><extra path="pushed_at">2024-07-03 10:22:33</extra></extras></regionalPart>\n'
 ISSUERS = {"上海开放大学黄浦分校": "12310000425060017N"}
+
 
 def push() -> bytes:
     """A push of ten courses of one synthetic learner."""
@@ -85,7 +86,7 @@ def main() -> None:
     def gateway() -> int:
         part = adapter.parse(content, manifest)
         mapped = tools.mapper.to_regional(part, "CN-31")
-        tools.standard.validate("records", write_part(mapped.part))
+        tools.standard.validate_own("records", write_part(mapped.part))
         return len(part.records)
 
     sample = write_part(tools.mapper.to_regional(adapter.parse(content, manifest), "CN-31").part)

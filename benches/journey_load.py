@@ -45,7 +45,8 @@ def sealed(number: int, url: str, key: SigningKey) -> tuple[dict[str, bytes | st
     content, records = part(number)
     papers = Request("CN-31", "CN-33", "CN-31", "120402", "行政管理", "recognition", records, {}, now)
     consent = Consent(
-        consent_id=f"c-{IDS.jti()}", controller="CN-31", recipient="CN-33", recipient_contact="0571-0000", purpose="recognition", method="网络",
+        consent_id=f"c-{IDS.jti()}", controller="CN-31", recipient="CN-33", recipient_contact="0571-0000", purpose="recognition",
+        method="网络",
         kinds=("学分",), retention_until=date(2031, 1, 1), rights="可撤回", notice_digest="0" * 64, source="CN-31", records=records,
         given_at=now - timedelta(hours=1), expires_at=now + timedelta(days=30),
     )  # fmt: skip

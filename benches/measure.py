@@ -1,9 +1,11 @@
 """Alternating rounds of a floor and a value, medians, and the one JSON line every bench ends with."""
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
@@ -37,3 +39,16 @@ def report(name: str, floors: list[float], values: list[float], unit: str, durab
         **more,
     }
     print(json.dumps(document, ensure_ascii=False))
+
+
+def flush_ms(folder: Path) -> float:
+    """What one small durable write costs on this disk, in milliseconds."""
+    times = []
+    with (folder / "flush").open("wb") as file:
+        for _ in range(50):
+            started = time.perf_counter()
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - started)
+    return round(statistics.median(times) * 1000, 3)

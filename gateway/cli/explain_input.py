@@ -33,12 +33,21 @@ def read_parts(adapter: RegionAdapter, content: bytes, manifest: PartManifest | 
         part = adapter.parse(content, manifest)
         return Parts(adapter.region, (part,), part.rows_read)
     feed = adapter.split(content, WHOLE, {})
-    if not feed.parts and not feed.quarantined:
-        # A part that was cut before (a chain with the others withheld) is no feed any more.
-        part = adapter.parse(content, WHOLE)
-        return Parts(adapter.region, (part,), part.rows_read)
+    if not feed.parts:
+        part = _cut_before(adapter, content)
+        if part is not None:
+            return Parts(adapter.region, (part,), part.rows_read)
     parts = tuple(adapter.parse(each.content, each.manifest) for each in feed.parts)
     return Parts(adapter.region, parts, feed.rows_read, feed.quarantined, feed.ignored)
+
+
+def _cut_before(adapter: RegionAdapter, content: bytes) -> LocalPart | None:
+    """A part that was cut before (a chain with the other learners withheld) is no feed any more, but can be read."""
+    try:
+        part = adapter.parse(content, WHOLE)
+    except GatewayError:
+        return None
+    return part if part.records else None
 
 
 def guess_region(adapters: Mapping[str, RegionAdapter], content: bytes) -> str:

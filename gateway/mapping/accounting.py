@@ -27,6 +27,9 @@ class Account:
         self.lines.append(Loss(record, path, fate, reason, MASK if hidden else shown(value)))
 
     def remarks(self, run: Run) -> None:
+        if self.personal.isdisjoint([loss.path for loss in run.remarks]):
+            self.lines += run.remarks
+            return
         for loss in run.remarks:
             self.lines.append(Loss(loss.record, loss.path, loss.fate, loss.reason, MASK) if loss.path in self.personal else loss)
 
@@ -36,6 +39,23 @@ class Account:
 
 def account_values(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: Account) -> tuple[Extra, ...]:
     """Give every source value its fate; answers what is kept beside the fields, in source order."""
+    if not _all_mapped(values, plan, ruleset, run):
+        return _account_each(values, plan, ruleset, run, account)
+    account.read += len(values)
+    account.mapped += len(values)
+    if run.remarks:
+        account.remarks(run)
+    return ()
+
+
+def _all_mapped(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run) -> bool:
+    """The usual record: each value has a rule, and no rule had anything to note about one."""
+    if run.kept or run.dropped or run.refused or run.spelled or not plan.mapped.issuperset(values):
+        return False
+    return not (ruleset.blank_kept and "" in values.values())
+
+
+def _account_each(values: Mapping[str, LocalValue], plan: Plan, ruleset: Ruleset, run: Run, account: Account) -> tuple[Extra, ...]:
     extras: list[Extra] = []
     spelled, unsettled = run.spelled, _unsettled(run)
     mapped = 0

@@ -99,7 +99,7 @@ def shown(value: object) -> str:
     """A value as a loss report prints it: plain digits, true and false, cut at 200 characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value)
+    text = value if type(value) is str else str(value)
     return text if len(text) <= VALUE_CHARS_MAX else text[: VALUE_CHARS_MAX - 1] + "…"
 
 

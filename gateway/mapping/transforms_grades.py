@@ -55,17 +55,18 @@ def _percent_score(rule: Declaration) -> Halves | None:
         return None
     (path,) = rule.local
     mark = rule.number("pass_mark", "60")
+    graded = {score: (Decimal(score), str(score), score >= mark, band_of(Decimal(score))) for score in range(101)}
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
         if value is None:
             return
-        percent = _percentage(value) if type(value) is int else None
-        if percent is None:
+        if type(value) is not int or value not in graded:
             run.refuse(path, "mapping.impossible_value")
             return
+        percent, raw, passed, band = graded[value]
         out[PERCENT] = percent
-        place(out, str(value), "PERCENT", percent >= mark, band_of(percent))
+        place(out, raw, "PERCENT", passed, band)
         run.default(SCALE, "assumption", "PERCENT")
         run.issues.append("scale_unstated")
 

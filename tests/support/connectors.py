@@ -1,4 +1,4 @@
-"""Connectors of real banks over the gateway of `support.region`, without sockets: a line that can lose replies, and a database that can die.
+"""Connectors of real banks over the gateway of `support.region`: a line that can lose replies, a database that can die; no sockets.
 
 Everybody polls here; `settle` lets them all work until nothing moves any more.
 """
@@ -96,15 +96,16 @@ class Region:
     line: Line
     banks: Mapping[str, SimulatedBank]
     connectors: dict[str, Connector] = field(default_factory=dict)
-    databases: list[Database] = field(default_factory=list)
+    databases: dict[str, Database] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = Counter(self.world.clock, self.world.ids)
 
     async def connect(self, member: str, wrap: Callable[[Database], Database] = lambda database: database) -> Connector:
         """Start (or start again) the connector of a member on its own file."""
-        database = wrap(await open_connector(self.world.folder / f"{member}.db"))
-        self.databases.append(database)
+        if member in self.databases:
+            await self.databases[member].close()  # as the system closes the files of a process that is gone
+        database = self.databases[member] = wrap(await open_connector(self.world.folder / f"{member}.db"))
         setup = Setup(
             member, key_of(member), self.world.trust, GATEWAY, True, case_tools(), self.world.clock, self.world.ids, random.Random(3), HASTE
         )
@@ -160,7 +161,7 @@ async def four_banks(world: World, line: Line | None = None) -> AsyncIterator[Re
     try:
         yield region
     finally:
-        for database in region.databases:
+        for database in region.databases.values():
             await database.close()
 
 
