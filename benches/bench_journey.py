@@ -1,7 +1,8 @@
 """Submissions per second over HTTP in one process, against a bare handler that does the mandatory work.
 
-Floor, step by step, for each request: read the multipart body; verify one envelope and the digests of
-its contents (`unseal`); the bare mapping pipeline of `bench_mapping` (json.loads, hand-written mapping,
+Floor, step by step, for each request: read the multipart body (with aiohttp's own reader, as one would);
+verify one envelope and the digests of its contents (`unseal`);
+the bare mapping pipeline of `bench_mapping` (json.loads, hand-written mapping,
 XML text, lxml parse, XSD); queue the same rows (same tables, same number and size, prepared beforehand but
 for their keys); wait for a group commit of the same shape (same SQLite file settings, WAL, synchronous=FULL,
 one transaction a batch); answer.  It checks no repeat, no consent, no agreement, no outcome, seals nothing,
@@ -32,13 +33,14 @@ from support.region import tools, trust_data, write_files  # noqa: E402
 
 from gateway.app import Gateway, build, serving  # noqa: E402
 from gateway.federation.envelope import unseal  # noqa: E402
+from gateway.federation.framing import HttpPart, from_http  # noqa: E402
+from gateway.federation.message import HttpTarget  # noqa: E402
 from gateway.federation.protocol import GATEWAY_ID  # noqa: E402
 from gateway.storage.committer import Committer, Decided  # noqa: E402
 from gateway.storage.database import Write, load_queries  # noqa: E402
 from gateway.storage.schema import upgrade  # noqa: E402
 from gateway.storage.sqlite import SqliteDatabase  # noqa: E402
 from gateway.system import SystemClock, SystemIds, package_folder  # noqa: E402
-from gateway.web.member_api import read_multipart  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 64
@@ -112,9 +114,11 @@ async def floor_app(
     clock, url = SystemClock(), [""]
 
     async def handler(request: web.Request) -> web.Response:
-        message = await read_multipart(request, url[0])
-        raw = message.raw
-        message = unseal(raw.token, raw.contents, keys=gateway.registry.trust.finder(clock.now()), audience=GATEWAY_ID, http=message.target)
+        reader, parts = await request.multipart(), []
+        while (part := await reader.next()) is not None:
+            parts.append(HttpPart(part.name, bytes(await part.read()), part.headers["Content-Type"]))
+        raw, target = from_http(request.headers.items(), parts), HttpTarget("POST", url[0])
+        message = unseal(raw.token, raw.contents, keys=gateway.registry.trust.finder(clock.now()), audience=GATEWAY_ID, http=target)
         assert schema.validate(etree.fromstring(by_hand(message.contents["part"].data)))
         await committer.submit(1)
         return web.Response(status=202, body=b'{"ok":true}', content_type="application/json")

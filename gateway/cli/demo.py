@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from gateway.cli.helps import about
 from gateway.cli.logs import configure
 from gateway.cli.options import AsJson, NoColor
 from gateway.cli.screen import Screen, facts
-from gateway.cli.serve import stop_event
+from gateway.cli.serve import chance_of, stop_event
 from gateway.simulator.demo import DemoResult, play
 from gateway.simulator.live import running
 
@@ -55,7 +54,7 @@ async def _demo(screen: Screen, folder: Path, seed: int, save: Path | None, *, k
     started = loop.time()
     if not headless:
         screen.note("启动网关与四家模拟银行……", "Starting the gateway and four simulated banks …")
-    async with running(folder, random.Random(seed)) as sandbox:  # noqa: S311 (a script to be repeated)
+    async with running(folder, chance_of(seed)) as sandbox:
         ready = loop.time() - started
         if keep and screen.as_json:
             screen.line({"addresses": dict(sandbox.addresses)})

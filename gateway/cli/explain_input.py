@@ -34,9 +34,9 @@ def read_parts(adapter: RegionAdapter, content: bytes, manifest: PartManifest | 
         return Parts(adapter.region, (part,), part.rows_read)
     feed = adapter.split(content, WHOLE, {})
     if not feed.parts:
-        part = _cut_before(adapter, content)
-        if part is not None:
-            return Parts(adapter.region, (part,), part.rows_read)
+        whole = _cut_before(adapter, content)
+        if whole is not None:
+            return Parts(adapter.region, (whole,), whole.rows_read)
     parts = tuple(adapter.parse(each.content, each.manifest) for each in feed.parts)
     return Parts(adapter.region, parts, feed.rows_read, feed.quarantined, feed.ignored)
 

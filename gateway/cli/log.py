@@ -164,7 +164,7 @@ async def _prove_node(leaf: list[str], config: Path | None, data: Path | None) -
         size, _ = await node.reading.head()
         index = int(leaf[-1])
         if len(leaf) == 2:
-            rows = node.database.rows("log_index_of", scope=leaf[0], seq=index)
+            rows = await node.database.fetch("log_index_of", scope=leaf[0], seq=index)
             index = rows[0][0] if rows else size
         _in_log(index, size)
         ledger = await node.ledger()

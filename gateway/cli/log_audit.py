@@ -14,7 +14,7 @@ from gateway.crypto.keys import verify_ed25519
 from gateway.errors import GatewayError, TransferLogError
 from gateway.federation.envelope import open_envelope
 from gateway.federation.registry import TrustFile
-from gateway.storage.database import Row
+from gateway.storage.database import Read, Row
 from gateway.storage.read_only import ReadOnlyDatabase
 from gateway.transferlog.audit import AuditReport, Finding, LogSource, Progress, audit, audit_folder
 from gateway.transferlog.checkpoint import TreeHead, Verifier, decode_vkey, open_checkpoint, parse_checkpoint, split_note
@@ -83,23 +83,23 @@ class LeafQuestions:
 
 def audit_database(database: ReadOnlyDatabase, trust: TrustFile | None, kept: Sequence[bytes], progress: Progress) -> Audited:
     """The log of a node's database, as of one commit."""
-    size, root, _ = database.rows("head")[0]
-    questions = LeafQuestions(trust, database.pages("log_keys_range", size))
+    size, root, _ = database.rows(Read("head", {}))[0]
+    questions = LeafQuestions(trust, database.pages(Read("log_keys_range", {}), size))
 
     def read_row(id: int) -> bytes | None:
-        rows = database.rows("log_tiles_by_id", ids=f"[{id}]")
+        rows = database.rows(Read("log_tiles_by_id", {"ids": f"[{id}]"}))
         return rows[0][1] if rows else None
 
     def read_leaves(first: int, end: int) -> list[bytes]:
-        return [row[1] for row in database.rows("log_entries_range", first=first, end=end)]
+        return [row[1] for row in database.rows(Read("log_entries_range", {"first": first, "end": end}))]
 
     def entries() -> Iterator[tuple[int, bytes]]:
-        yield from database.pages("log_entries_range", size)
-        yield from database.rows("log_entries_range", first=size, end=2**62)[:1]
+        yield from database.pages(Read("log_entries_range", {}), size)
+        yield from database.rows(Read("log_entries_range", {"first": size, "end": 2**62}))[:1]
 
     source = LogSource(size, root, entries(), rows_reader(read_row, read_leaves), earlier=earlier_heads(kept, verifiers_of(trust)))
     report = audit(source, check=questions, progress=progress)
-    if report.ok and database.rows("log_key_count")[0][0] != size:
+    if report.ok and database.rows(Read("log_key_count", {}))[0][0] != size:
         report.finding = Finding(
             None, None, "transferlog.index_changed", "叶的索引多出或缺少", "the index of leaves holds more or fewer than the log"
         )

@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -46,13 +47,19 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _root(
-    show_version: Annotated[bool, typer.Option("--version", help="显示版本。 / Show the version.", is_eager=True)] = False,
-) -> None:
-    if show_version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         sys.stdout.write(f"ceg {__version__}\n")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="显示版本。 / Show the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    del show_version
 
 
 for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *doctor.COMMANDS):
@@ -79,26 +86,43 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; the exit code."""
-    flags = list(arguments)[: list(arguments).index("--")] if "--" in arguments else list(arguments)
-    screen = Screen.open("--json" in flags, "--no-color" in flags)
-    try:
+    door = LastDoor(list(arguments))
+    with door:
         result: Any = get_command(app)(list(arguments), prog_name="ceg", standalone_mode=False)
         sys.stdout.flush()
-        return int(result) if isinstance(result, int) else ExitCode.OK
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
-    except KeyboardInterrupt:
-        return _tell(screen, _interrupted())
-    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 (the last door: whatever it was, no traceback reaches a user)
-        return _tell(screen, _named(error, list(arguments)))
+        door.code = result if isinstance(result, int) else ExitCode.OK
+    return int(door.code)
 
 
-def _tell(screen: Screen, error: GatewayError) -> int:
-    screen.fault(error)
-    if os.environ.get(DEBUG) == "1":
-        traceback.print_exc(file=sys.stderr)
-    return exit_of(error.code)
+class LastDoor:
+    """Whatever is raised inside becomes an exit code, told once."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        flags = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        self._arguments = arguments
+        self._screen = Screen.open("--json" in flags, "--no-color" in flags)
+        self.code: int = ExitCode.UNEXPECTED
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if error is None:
+            return True
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            self.code = error.code if isinstance(error.code, int) else ExitCode.OK
+            return True
+        if isinstance(error, SystemExit | BrokenPipeError):
+            # The reader has had enough; Python would complain about it once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            self.code = ExitCode.OK
+            return True
+        named = _named(error, self._arguments)
+        self._screen.fault(named)
+        if os.environ.get(DEBUG) == "1":
+            traceback.print_exception(kind, error, trace, file=sys.stderr)
+        self.code = exit_of(named.code)
+        return True
 
 
 def _named(raised: BaseException, arguments: list[str]) -> GatewayError:

@@ -33,7 +33,8 @@ def page() -> str:
     meanings = "\n".join(f"| {code.value} | {zh} | {en} |" for code, (zh, en) in MEANINGS.items())
     codes = "\n".join(f"| `{prefix}` | {code.value} |" for prefix, code in sorted(BY_CODE.items()))
     exits = f"## 退出码 Exit codes\n\n| 码 Code | 含义 | Meaning |\n| --- | --- | --- |\n{meanings}\n"
-    by_code = f"错误码以最长前缀对应退出码。 An error code's longest prefix decides.\n\n| 错误码 Error code | 退出码 Exit |\n| --- | --- |\n{codes}\n"
+    decides = "错误码以最长前缀对应退出码。 An error code's longest prefix decides."
+    by_code = f"{decides}\n\n| 错误码 Error code | 退出码 Exit |\n| --- | --- |\n{codes}\n"
     return "\n".join([HEAD, exits, by_code, *reference(command, context)])
 
 

@@ -44,7 +44,7 @@ def serve(
 async def _serve(settings: Settings, screen: Screen) -> None:
     stop = stop_event()
     ids = SystemIds()
-    chance = random.Random(int.from_bytes(ids.secret(), "big"))  # noqa: S311 (it spreads retries; no secret is made of it)
+    chance = chance_of(int.from_bytes(ids.secret(), "big"))
     settings.node.data_folder.mkdir(parents=True, exist_ok=True)
     async with http_session() as session:
         gateway = await build(settings, session, SystemClock(), ids, chance, load_tools())
@@ -54,6 +54,11 @@ async def _serve(settings: Settings, screen: Screen) -> None:
                 await stop.wait()
         except* OSError as group:
             raise port_fault(group) from group
+
+
+def chance_of(seed: int) -> random.Random:
+    """What spreads retries, or plays a script; no secret is made of it."""
+    return random.Random(seed)  # noqa: S311 (as it says)
 
 
 def announce(screen: Screen, addresses: Addresses) -> None:

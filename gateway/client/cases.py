@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from gateway.adapters.contract import RegionAdapter
@@ -33,7 +32,7 @@ from gateway.mapping.schema import Standard
 from gateway.model.documents import Confirmation, Consent, Decision, Identity, Request
 from gateway.model.local import LocalPart, PartManifest
 from gateway.model.regional import RegionalPart
-from gateway.model.transfer import transfer_id
+from gateway.model.transfer import ItemState, transfer_id
 from gateway.transferlog.leaf import Leaf
 
 Contents = Mapping[str, Content]
@@ -102,8 +101,8 @@ class CaseReader:
         if bringer.claims.get("same_person") != opening.sd("identity"):
             raise _off("nobody signed that part and identity block are of one person")
         _check_consent(consent, request, self.member, now)
-        items = _open_items(told)
         regional = self._mapped(request, contents, told)
+        items = _open_items(told, regional, leaf)
         local = self._local(regional, contents, {item.record for item in items})
         case = ReceivedCase(scope, request, identity, consent, regional, local, items)
         return ForwardedCase(
@@ -217,16 +216,25 @@ def _told(content: Content) -> dict[str, Any]:
     return value
 
 
-def _open_items(told: Mapping[str, Any]) -> tuple[OpenItem, ...]:
+def _open_items(told: Mapping[str, Any], regional: RegionalPart, leaf: Leaf) -> tuple[OpenItem, ...]:
+    """The items the case lists as claimed: as many as the leaf has, with the credits that the mapping gives them here."""
     case = told.get("case")
-    items = case.get("items") if isinstance(case, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+    listed = case.get("items") if isinstance(case, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise _off("the case lists no items")
-    open_items = [item for item in items if item.get("state") == "claimed"]
-    return tuple(
-        OpenItem(str(item["record"]), str(item.get("kind", "")), Decimal(item["credits"]) if item.get("credits") is not None else None)
-        for item in open_items
-    )
+    claimed = [item for item in listed if item.get("state") == ItemState.CLAIMED]
+    records = {record.record_id: record for record in regional.records}
+    open_in_leaf = sum(state == ItemState.CLAIMED for _, _, state in leaf.items)
+    if not len(claimed) == len({item.get("record") for item in claimed}) == open_in_leaf:
+        raise _off("the case lists other open items than the leaf")
+    found = []
+    for item in claimed:
+        record = records.get(str(item.get("record")))
+        size = str(record.credits) if record is not None and record.credits is not None else None
+        if record is None or (item.get("kind"), item.get("credits")) != (record.values["kind"], size):
+            raise _off("an open item is not what the regional record says")
+        found.append(OpenItem(record.record_id, str(record.values["kind"]), record.credits.value if record.credits is not None else None))
+    return tuple(found)
 
 
 def _envelope_of(envelopes: list[VerifiedEnvelope], member: str, act: str) -> VerifiedEnvelope:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -128,8 +129,7 @@ class Mapper:
         if run.problems:
             return _refuse(record, run, account)
         extras = account_values(values, plan, ruleset, run, account)
-        issues = tuple(sorted({*record.issues, *run.issues}))
-        return RegionalRecord(out, issues, extras)
+        return RegionalRecord(out, _in_order((*record.issues, *run.issues)), extras)
 
     def finish(
         self,
@@ -229,6 +229,12 @@ def load_mapper(rules_folder: Path, codes: CodeTables) -> Mapper:
     if problems:
         raise bad_ruleset(tuple(problems))
     return Mapper(rulesets, codes, policies)
+
+
+@lru_cache(maxsize=1024)
+def _in_order(issues: tuple[str, ...]) -> tuple[str, ...]:
+    """Once each, sorted.  Memoised: a bank's records have the same few sets."""
+    return tuple(sorted(set(issues)))
 
 
 def first_values(record: LocalRecord, source: str) -> dict[str, RegionalValue]:

@@ -16,6 +16,7 @@ from gateway.model.regional import Fate, Loss, LossReport
 
 MASK: Final = "***"
 VALUE_CHARS_MAX: Final = 200
+_APPROXIMATE, _DEFAULTED = Fate.APPROXIMATE, Fate.DEFAULTED
 
 PROBLEM_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "mapping.unknown_code": ("代码不在所声明的代码集中", "the code is not in its code set"),
@@ -89,10 +90,10 @@ class Run:
         self.spelled[path] = value
 
     def approximate(self, path: str, reason: str, value: object) -> None:
-        self.remarks.append(Loss(self.record, path, Fate.APPROXIMATE, reason, shown(value)))
+        self.remarks.append(Loss(self.record, path, _APPROXIMATE, reason, shown(value)))
 
     def default(self, path: str, reason: str, value: object) -> None:
-        self.remarks.append(Loss(self.record, path, Fate.DEFAULTED, reason, shown(value)))
+        self.remarks.append(Loss(self.record, path, _DEFAULTED, reason, shown(value)))
 
 
 def shown(value: object) -> str:

@@ -89,11 +89,11 @@ _FIELDS: Final = {"learner": LEARNER_FIELDS, "record": RECORD_FIELDS}
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The XML of all value sets that hold the same fields: a `%s` for each value, the paths in the same order, and the
-    writers, by place, of the values that are not texts already.
+    """The XML of all value sets that hold the same fields: tags, with a gap at every second place for a value; the
+    paths in the same order; and by place the writers of those values that are not texts already.
     """
 
-    template: str
+    frame: tuple[str, ...]
     paths: tuple[str, ...]
     writers: tuple[tuple[int, Callable[[Any], str]], ...]
 
@@ -105,13 +105,14 @@ def _shape(whose: str, paths: tuple[str, ...]) -> _Shape:
     present = [field for field in fields if field.path in paths]
     if len(present) != len(paths):
         raise _unknown_field(fields, paths)
-    template = ""
+    template = ""  # NUL marks a gap
     for group, members in groupby(present, lambda field: field.path.rpartition(".")[0]):
         names = [xml_name(field.path.rpartition(".")[2]) for field in members]
-        inner = "".join(f"<{name}>%s</{name}>" for name in names)
+        inner = "".join(f"<{name}>\0</{name}>" for name in names)
         template += f"<{xml_name(group)}>{inner}</{xml_name(group)}>" if group else inner
     writers = tuple((place, _WRITERS[field.type]) for place, field in enumerate(present) if field.type in _WRITERS)
-    return _Shape(template, tuple(field.path for field in present), writers)
+    frame = template.replace("\0", "\0\0").split("\0")
+    return _Shape(tuple(frame), tuple(field.path for field in present), writers)
 
 
 def _unknown_field(fields: tuple[Field, ...], paths: tuple[str, ...]) -> StandardError:
@@ -179,7 +180,9 @@ def _write_values(whose: str, values: Values, place: str) -> str:
         cells[position] = write(cells[position])
     if not plain_in_text("".join(cells)):  # one look at all of them; hardly any record needs a second
         cells = [_text(cell, place) for cell in cells]
-    return shape.template % tuple(cells)
+    pieces = list(shape.frame)
+    pieces[1::2] = cells
+    return "".join(pieces)
 
 
 def _issues(issues: tuple[str, ...], place: str) -> str:

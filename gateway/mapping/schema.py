@@ -60,26 +60,17 @@ class Standard:
 
         Raises FormatError for bytes that are not safe XML, StandardError `standard.invalid` with up to 50 problems.
         """
-        return self._valid(kind, parse_xml(content, limits=LIMITS), content)
+        root = parse_xml(content, limits=LIMITS)
+        _refuse(kind, self._quick_problems(kind, root, content))
+        return root
 
     def validate_own(self, kind: str, content: bytes) -> Element:
         """`validate` for UTF-8 bytes that our own writer has just made, never for bytes that came from elsewhere.
 
         The schema has the same say and sizes the same limits; only the search for what such a writer cannot write is left out.
         """
-        return self._valid(kind, parse_own_xml(content, limits=LIMITS), content)
-
-    def _valid(self, kind: str, root: Element, content: bytes) -> Element:
-        problems = self._quick_problems(kind, root, content)
-        if problems:
-            raise StandardError(
-                "standard.invalid",
-                "文件不符合区域标准",
-                "the document does not follow the regional standard",
-                problems=problems,
-                kind=kind,
-                standard=STANDARD_VERSION,
-            )
+        root = parse_own_xml(content, limits=LIMITS)
+        _refuse(kind, self._quick_problems(kind, root, content, own=True))
         return root
 
     def explain(self, kind: str, content: bytes) -> tuple[Problem, ...]:
@@ -102,12 +93,25 @@ class Standard:
                 self._oracles[kind] = xmlschema.XMLSchema10(str(path), allow="local", defuse="always", use_location_hints=False)
             return self._oracles[kind]
 
-    def _quick_problems(self, kind: str, root: Element, content: bytes) -> tuple[Problem, ...]:
+    def _quick_problems(self, kind: str, root: Element, content: bytes, *, own: bool = False) -> tuple[Problem, ...]:
         if root.tag != f"{{{NAMESPACE}}}{ROOTS[kind]}":
             zh, en = f"根元素应为 {ROOTS[kind]}(命名空间 {NAMESPACE})", f"the root element must be {ROOTS[kind]} in namespace {NAMESPACE}"
             return (Problem("/", "standard.root", zh, en),)
-        faults = self._schemas[kind].validate(root, content)
+        schema = self._schemas[kind]
+        faults = schema.validate_own(root, content) if own else schema.validate(root, content)
         return _distinct(_by_rule(fault.path, fault.rule) for fault in faults)
+
+
+def _refuse(kind: str, problems: tuple[Problem, ...]) -> None:
+    if problems:
+        raise StandardError(
+            "standard.invalid",
+            "文件不符合区域标准",
+            "the document does not follow the regional standard",
+            problems=problems,
+            kind=kind,
+            standard=STANDARD_VERSION,
+        )
 
 
 def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:

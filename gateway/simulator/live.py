@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -19,11 +20,14 @@ from aiohttp import web
 from gateway.app import Gateway, Tools, build, load_tools, serving
 from gateway.client.cases import Tools as CaseTools
 from gateway.client.connector import Connector
+from gateway.client.connector_file import ConnectorFile
+from gateway.client.folder_bank import FolderBank
 from gateway.client.office import Setup
 from gateway.client.pace import Pace
 from gateway.client.store import Store
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SettingsError
 from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.members import Channel
 from gateway.federation.protocol import status_of
 from gateway.simulator.banks import SimulatedBank
 from gateway.simulator.people import MEMBERS
@@ -36,7 +40,7 @@ INBOX_PATH = "/inbox"
 BODY_BYTES_MAX = 20 * 1024 * 1024
 TIMEOUT_S = 10.0
 HURRIED = Pace(first_s=0.2, most_s=5.0, idle_s=0.5, poll_s=0.15)
-CONNECTOR: web.AppKey[list[Connector]] = web.AppKey("connector", list)
+TRUST_POLL_S = 5.0
 log = structlog.get_logger("gateway.connector")
 
 
@@ -54,7 +58,7 @@ class Sandbox:
     chance: random.Random
 
 
-def inbox_app(connectors: list[Connector], url: str) -> web.Application:
+def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH) -> web.Application:
     """What a pushed member listens with: one route, which takes messages of the gateway bound to `url`.
 
     The list holds the one connector once it is there; before that the member asks to try later.
@@ -72,7 +76,7 @@ def inbox_app(connectors: list[Connector], url: str) -> web.Application:
         return web.Response(status=202)
 
     app = web.Application(client_max_size=BODY_BYTES_MAX)
-    app.add_routes([web.post(INBOX_PATH, take)])
+    app.add_routes([web.post(path, take)])
     return app
 
 
@@ -127,6 +131,59 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         finally:
             for work in works:
                 work.cancel()
+
+
+@asynccontextmanager
+async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]:
+    """What `ceg connector` runs: one real bank's connector over a bank of folders, pushed to or polling as the trust file says.
+
+    Raises SettingsError, TrustError; StorageError for a database of a newer program.
+    """
+    clock, ids, tools = SystemClock(), SystemIds(), load_tools()
+    trust, key = settings.trust(), settings.key()
+    member = trust.member(settings.member)
+    if member is None or trust.find_key(settings.member, key.kid) is None:
+        raise SettingsError("settings.connector", "信任文件中没有该成员或其公钥", "the trust file knows no such member with this key")
+    regions = {each.id: tools.regions[each.region] for each in trust.data.members}
+    pushed = member.channel is Channel.PUSH
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        store = Store(await open_connector(settings.folder / "connector.db"))
+        stack.push_async_callback(store.close)
+        bank = FolderBank(settings.folder, regions[member.id], await store.known_ids(), clock)
+        setup = Setup(
+            member.id, key, trust, settings.gateway_url, not pushed, CaseTools(regions, tools.mapper, tools.standard), clock, ids,
+            random.SystemRandom(),
+        )  # fmt: skip
+        connector = Connector(setup, bank, store, HttpsChannel(session, TIMEOUT_S).post)
+        if pushed:
+            runner = web.AppRunner(inbox_app([connector], member.endpoint, urlsplit(member.endpoint).path), access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, settings.endpoint_host, settings.endpoint_port).start()
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        works = [tasks.create_task(connector.run()), tasks.create_task(_watch(settings, connector))]
+        try:
+            yield connector
+        finally:
+            for work in works:
+                work.cancel()
+
+
+async def _watch(settings: ConnectorFile, connector: Connector) -> None:
+    """A newer trust file is taken without a restart; a bad one is refused and the old one stays."""
+    seen = settings.trust_signature_file.stat().st_mtime_ns
+    while True:
+        await asyncio.sleep(TRUST_POLL_S)
+        try:
+            found = settings.trust_signature_file.stat().st_mtime_ns
+            if found != seen:
+                trust = settings.trust()
+                if trust.data.serial > connector.trust.data.serial:
+                    connector.replace_trust(trust)
+                seen = found
+        except (OSError, GatewayError) as error:
+            log.warning("trust_file_refused", code=getattr(error, "code", type(error).__name__))
 
 
 async def _listen(stack: AsyncExitStack, connectors: list[Connector]) -> str:

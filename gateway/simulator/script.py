@@ -38,7 +38,7 @@ COURSES = ("管理学基础", "基础会计", "社区护理学", "应用写作",
 WAIT_S = 45.0
 LOOK_S = 0.05
 FIRST = f"{SHANGHAI}-{JIANGSU}"
-STEPS = len(PAIRS) + 25
+STEPS = len(PAIRS) + 24
 
 
 class Script:

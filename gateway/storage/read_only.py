@@ -41,21 +41,21 @@ class ReadOnlyDatabase:
             raise _other_schema(found)
         return cls(connection, queries)
 
-    def rows(self, name: str, **params: str | int) -> list[Row]:
+    def rows(self, read: Read) -> list[Row]:
         """All rows of a named query.  Raises StorageError(`storage.failed`)."""
         try:
-            return self._connection.execute(self._queries[name], params).fetchall()
+            return self._connection.execute(self._queries[read.name], read.params).fetchall()
         except sqlite3.DatabaseError as error:
             raise _failed(error) from error
 
-    def pages(self, name: str, size: int) -> Iterator[Row]:
-        """Rows of a query that takes `:first` and `:end` positions, page by page up to `size`."""
+    def pages(self, read: Read, size: int) -> Iterator[Row]:
+        """Rows of a query that takes positions `:first` to `:end`, page by page up to `size`."""
         for first in range(0, size, PAGE_ROWS):
-            yield from self.rows(name, first=first, end=min(size, first + PAGE_ROWS))
+            yield from self.rows(Read(read.name, {**read.params, "first": first, "end": min(size, first + PAGE_ROWS)}))
 
     async def fetch(self, name: str, **params: str | int) -> list[Row]:
         """As `rows`; blocking, which a command line may."""
-        return self.rows(name, **params)
+        return self.rows(Read(name, params))
 
     async def group(self, reads: Sequence[Read], decide: Decide) -> None:
         """Never writes."""

@@ -25,9 +25,12 @@ from gateway.transfers.view import LeafDraft, View, Wants
 
 UNKNOWN = Refusal("transfer.unknown", "没有这个转移", "there is no such transfer")
 NOT_ASKED = Refusal("transfer.not_asked", "所答复的消息不存在", "this answers no message of ours")
-DECIDED = Refusal("transfer.wrong_state", "转移已认定,不能作此动作", "the transfer is decided; this act is not possible now")
+HELD_ELSEWHERE = Refusal(
+    "transfer.wrong_state", "转移被搁置在另一环节,不能作此动作", "the transfer was held at another step; this act is not possible now"
+)
 UNDECIDED = frozenset({Act.ACKNOWLEDGE, Act.WITHDRAW})
-"""Acts that are possible in `held` only where the case was held before its decision."""
+DECIDED = frozenset({Act.POSTED})
+"""Acts that are possible in `held` only where the case was held before its decision; only after it."""
 STATUS_DONE = 200
 STATUS_OPENED = 202
 LEAF_TOTALS = ("submitted", "recognised", "refused", "closed", "pending")
@@ -166,10 +169,10 @@ class RefusedAct:
 
 
 def allowed(case: Case, message: VerifiedMessage, roles: frozenset[Role]) -> Rule | Refusal:
-    """The table's row for this act here and now.  A case held after its decision is neither acknowledged nor withdrawn any more."""
+    """The table's row for this act here and now.  `held` allows what the state did in which the case was held."""
     rule = rule_for(case.state, Act(message.act), roles)
-    if isinstance(rule, Rule) and rule.act in UNDECIDED and case.state is State.HELD and case.row.decision_jti:
-        return DECIDED
+    if isinstance(rule, Rule) and case.state is State.HELD and rule.act in (UNDECIDED if case.row.decision_jti else DECIDED):
+        return HELD_ELSEWHERE
     return rule
 
 

@@ -2,18 +2,16 @@
 
 import asyncio
 
-from aiohttp import BodyPartReader, ClientPayloadError, web
+from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.errors import FormatError
 from gateway.metrics import MESSAGES
-from gateway.transfers.http_message import REPEATED, HttpIntake, HttpMessage, misframed
+from gateway.transfers.http_message import REPEATED, HttpMessage, check_head, http_message
 from gateway.transfers.receive import Reply
 from gateway.web.keys import PARTS
 from gateway.web.token import member_of
 
-MULTIPART = "multipart/form-data"
-CHUNK_BYTES = 64 * 1024
 BODY_S = 60.0
 """A message is at most 16 MiB: whoever takes longer is not sending one."""
 
@@ -63,33 +61,19 @@ async def read_message(request: web.Request) -> HttpMessage:
 
 
 async def read_multipart(request: web.Request, url: str) -> HttpMessage:
-    """A multipart body, bounded in bytes and time as it arrives; `url` is what the message must be bound to.
+    """A multipart body, bounded in bytes and time; `url` is what the message must be bound to.
 
-    Raises FormatError, TrustError; HTTPRequestTimeout.
+    Raises FormatError, TrustError; HTTPRequestEntityTooLarge, HTTPRequestTimeout.
     """
-    if request.content_type != MULTIPART:
-        raise FormatError("format.not_multipart", "消息须为 multipart/form-data", "a message is multipart/form-data")
-    intake = HttpIntake(request.method, url)
-    intake.refuse_encoded([request.headers.get("Content-Encoding")])
+    boundary = check_head(request.headers)
     try:
         async with asyncio.timeout(BODY_S):
-            await _take_parts(request, intake)
+            body = await request.read()
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
-    except (ValueError, AssertionError, RuntimeError, LookupError, ClientPayloadError, HttpProcessingError, ConnectionError) as error:
-        raise misframed() from error
-    return intake.message(request.headers.items())
-
-
-async def _take_parts(request: web.Request, intake: HttpIntake) -> None:
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise misframed()
-        encodings = (part.headers.get("Content-Encoding"), part.headers.get("Content-Transfer-Encoding"))
-        intake.begin(part.name, part.headers.get("Content-Type", "application/octet-stream"), encodings)
-        while chunk := await part.read_chunk(CHUNK_BYTES):
-            intake.feed(chunk)
+    except (ClientPayloadError, HttpProcessingError, ConnectionError) as error:
+        raise FormatError("format.framing", "消息的承载形式不正确", "the body ended before it was whole") from error
+    return http_message(request.method, url, request.headers.items(), boundary, body)
 
 
 def _answer(reply: Reply) -> web.Response:

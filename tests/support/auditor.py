@@ -5,9 +5,10 @@ It reads the database file over a connection of its own and trusts nothing the g
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,6 @@ class Books:
 
 def envelope_fault(trust: TrustFile, index: int, leaf: Leaf) -> Fault | None:
     """Whether the leaf's envelope is signed by its actor, over its act, scope and contents."""
-    from datetime import datetime
-
     try:
         opened = open_envelope(leaf.envelope, keys=trust.finder(datetime.fromisoformat(leaf.at), index))
     except TrustError as error:
@@ -111,8 +110,13 @@ def envelope_fault(trust: TrustFile, index: int, leaf: Leaf) -> Fault | None:
     return None if said == (leaf.iss, leaf.jti, leaf.kid, leaf.content) else Fault("transferlog.envelope", "信封与叶不符", f"leaf {index}")
 
 
-def books(world: World) -> "closing[Books]":
-    return closing(Books(world.folder / "data" / "gateway.db"))
+@asynccontextmanager
+async def books(world: World) -> AsyncIterator[Books]:
+    found = Books(world.folder / "data" / "gateway.db")
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 def changed(before: Dump, after: Dump) -> dict[str, tuple[list[Any], list[Any]]]:

@@ -70,7 +70,10 @@ def settings_table() -> str:
 
 def act_table() -> str:
     """State × act × role: for each act and role, where it may be done and where it leads."""
-    lines = ["| act | role | 可在 in these states | 到 to | leaf | 写明 `ver` | 办理 carried out |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| act | role | 可在 in these states | 到 to | leaf | 写明 `ver` | 办理 carried out |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     order = list(State)
     for rule in TABLE:
         states = " ".join(f"`{state}`" for state in order if state in rule.states)

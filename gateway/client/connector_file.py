@@ -1,0 +1,69 @@
+"""The settings of `ceg connector`: one TOML file, every wrong entry told at once.  Paths are relative to the file."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from gateway.crypto.keys import SigningKey, VerifyKey
+from gateway.errors import Problem, SettingsError
+from gateway.federation.registry import TrustFile
+
+PATHS: Final = ("folder", "key_file", "trust_file", "trust_signature_file", "registry_key_file")
+TEXTS: Final = ("member", "gateway_url")
+OPTIONAL: Final = ("endpoint_host", "endpoint_port")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorFile:
+    """`folder` holds the connector's database and the folder bank.  Host and port are where a pushed member listens."""
+
+    member: str
+    gateway_url: str
+    folder: Path
+    key_file: Path
+    trust_file: Path
+    trust_signature_file: Path
+    registry_key_file: Path
+    endpoint_host: str = "127.0.0.1"
+    endpoint_port: int = 8481
+
+    @classmethod
+    def load(cls, path: Path) -> "ConnectorFile":
+        """Raises SettingsError `settings.connector` with every problem."""
+        try:
+            table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError("settings.connector", "连接程序配置无法读取", "the connector's settings cannot be read") from error
+        problems = [_problem(name, "缺少", "is missing") for name in (*TEXTS, *PATHS) if not isinstance(table.get(name), str)]
+        problems += [_problem(name, "没有这一项", "is not a setting") for name in sorted(table.keys() - {*TEXTS, *PATHS, *OPTIONAL})]
+        port = table.get("endpoint_port", 8481)
+        if not isinstance(port, int) or not 0 <= port <= 65535:
+            problems.append(_problem("endpoint_port", "应为端口号", "must be a port"))
+        url = urlsplit(str(table.get("gateway_url", "")))
+        if url.scheme not in {"http", "https"} or not url.netloc or url.path not in {"", "/"}:
+            problems.append(_problem("gateway_url", "应为不带路径的网址", "must be a URL without a path"))
+        if problems:
+            raise SettingsError("settings.connector", "连接程序配置有误", "the connector's settings are wrong", problems=tuple(problems))
+        paths = {name: path.parent / table[name] for name in PATHS}
+        more = {name: table[name] for name in OPTIONAL if name in table}
+        return cls(member=table["member"], gateway_url=table["gateway_url"].rstrip("/"), **paths, **more)
+
+    def key(self) -> SigningKey:
+        """The bank's key.  Raises SettingsError."""
+        return SigningKey.load(self.key_file)
+
+    def trust(self) -> TrustFile:
+        """The trust file under its pinned key.  Raises SettingsError, TrustError."""
+        try:
+            pinned = VerifyKey.from_jwk(json.loads(self.registry_key_file.read_text("ascii")))
+            raw, signature = self.trust_file.read_bytes(), self.trust_signature_file.read_text("ascii")
+        except (OSError, ValueError) as error:
+            raise SettingsError("settings.trust_file", "信任文件无法读取", "the trust file cannot be read") from error
+        return TrustFile.load(raw, signature, [pinned])
+
+
+def _problem(name: str, zh: str, en: str) -> Problem:
+    return Problem(name, "settings.connector", zh, f"{name} {en}")

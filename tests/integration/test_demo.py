@@ -1,0 +1,115 @@
+"""The demonstration itself: it adds up, its export convinces a stranger, and a changed byte does not pass."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.client.receipts import Judge
+from gateway.crypto.digests import salted_digest
+from gateway.crypto.keys import VerifyKey
+from gateway.federation.envelope import open_envelope
+from gateway.federation.registry import TrustFile
+from gateway.model.canonical import unb64url
+from gateway.simulator.demo import DemoResult, run_demo
+from gateway.transferlog.audit import audit_folder
+from gateway.transferlog.proof import verify_receipt_proof
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoResult, Path, list[int]]:
+    import asyncio
+
+    folder = tmp_path_factory.mktemp("demo")
+    seen: list[tuple[int, int]] = []
+    result = asyncio.run(run_demo(folder / "sandbox", lambda done, total, _zh, _en: seen.append((done, total)), 11, folder / "saved"))
+    assert [done for done, _ in seen] == list(range(1, seen[-1][1] + 1))
+    return result, folder / "saved", [total for _, total in seen]
+
+
+def test_demo_when_played_then_everything_adds_up(played: tuple[DemoResult, Path, list[int]]) -> None:
+    result, _, _ = played
+    document = result.document
+    assert result.wrong == ()
+    assert list(document) == [
+        "ready_s", "pairs", "transfers", "credits", "receipts", "transfer_log", "refused_inputs", "quarantined_rows",
+    ]  # fmt: skip
+    transfers = document["transfers"]
+    assert document["pairs"] == 12
+    assert transfers["open"] == 0
+    assert transfers["submitted"] == sum(count for name, count in transfers.items() if name != "submitted")
+    assert min(transfers["settled"], transfers["rejected"], transfers["withdrawn"]) >= 1
+    assert document["credits"]["pending"] == "0"
+    assert document["receipts"]["issued"] == document["receipts"]["verified"] > 90
+    assert document["transfer_log"]["verified"] is True
+    assert document["quarantined_rows"] == 1
+    assert document["refused_inputs"]["transfer.nothing_left"] == 1
+    assert len(document["refused_inputs"]) == 18
+    assert document["ready_s"] <= 15
+
+
+def test_story_when_told_then_explains_why_3_5_became_3_0_and_names_the_winner(played: tuple[DemoResult, Path, list[int]]) -> None:
+    result, _, _ = played
+    told = "\n".join(line.zh for line in result.story)
+    assert "min(3.5, 3.375) = 3.375" in told
+    assert "向下取整到 0.5:3.375 → 3.0" in told
+    assert "争用同一成果" in told
+    assert "测试" not in told  # no learner is named
+
+
+def trust_of(saved: Path) -> TrustFile:
+    pinned = VerifyKey.from_jwk(json.loads((saved / "registry.jwk.json").read_text("ascii")))
+    return TrustFile.load((saved / "trust.json").read_bytes(), (saved / "trust.json.sig").read_text("ascii"), [pinned])
+
+
+def test_saved_log_when_audited_from_files_then_good_and_a_flipped_byte_is_named(played: tuple[DemoResult, Path, list[int]]) -> None:
+    result, saved, _ = played
+    verifiers = Judge(trust_of(saved)).verifiers
+
+    def read(path: str) -> bytes:
+        return (saved / "log" / path).read_bytes()
+
+    report = audit_folder(read, verifiers)
+    assert report.ok
+    assert report.leaves == result.document["transfer_log"]["size"]
+    entries = next(path for path in (saved / "log" / "tile" / "entries").rglob("*") if path.is_file())
+
+    def spoiled(path: str) -> bytes:
+        data = read(path)
+        return data if not str(entries).endswith(path) else data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]
+
+    assert not audit_folder(spoiled, verifiers).ok
+
+
+def test_trust_file_when_saved_then_each_key_has_its_place_in_the_log(played: tuple[DemoResult, Path, list[int]]) -> None:
+    _, saved, _ = played
+    trust = trust_of(saved)
+    records = [*trust.data.gateway.keys, *(key for member in trust.data.members for key in member.keys)]
+    assert len(records) == 5
+    assert all(record.log_from is not None for record in records)
+
+
+def test_bundles_when_opened_then_every_signature_digest_and_proof_holds(played: tuple[DemoResult, Path, list[int]]) -> None:
+    result, saved, _ = played
+    trust = trust_of(saved)
+    bundles = sorted((saved / "bundles").iterdir())
+    assert len(bundles) == result.document["transfers"]["settled"]
+    for path in bundles:
+        bundle = json.loads(path.read_text("utf-8"))
+        assert path.stem == bundle["transfer"]
+        for leaf in bundle["leaves"]:
+            verify_receipt_proof(unb64url(leaf["leaf"]), leaf["proof"], Judge(trust).verifiers)
+        signed = [message for message in bundle["messages"] if "envelope" in message]
+        acts = {check(trust, message) for message in signed}
+        assert {"request", "acknowledge", "decide"} <= acts
+
+
+def check(trust: TrustFile, message: dict[str, Any]) -> str:
+    """Every content of the message is what its envelope names."""
+    envelope = open_envelope(message["envelope"], keys=trust.finder(trust.data.issued_at))
+    assert (envelope.iss, envelope.jti) == (message["iss"], message["jti"])
+    for content in message["contents"]:
+        assert envelope.sd(content["name"]) == salted_digest(unb64url(content["secret"]), base64.b64decode(content["data"]))
+    return envelope.act
