@@ -27,6 +27,7 @@ from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.members import Channel
 from gateway.federation.protocol import ENVELOPE_BYTES_MAX, GATEWAY_ID
 from gateway.federation.registry import TrustFile
+from gateway.federation.registry_watch import diff, warnings
 from gateway.mapping.engine import Mapper, load_mapper
 from gateway.mapping.schema import Standard
 from gateway.model.codes import load_code_tables
@@ -151,7 +152,7 @@ class Gateway:
             self.parts.ready.set()
 
     async def _watch_trust(self) -> None:
-        """A new trust file works at once, without a restart; a bad one is refused and the old one stays."""
+        """A new trust file works at once, without a restart; one that is bad, goes back or forgets is refused and the old one stays."""
         seen = self.settings.trust.signature_file.stat().st_mtime_ns
         while True:
             await asyncio.sleep(self.settings.trust.poll_s)
@@ -159,9 +160,10 @@ class Gateway:
                 found = self.settings.trust.signature_file.stat().st_mtime_ns
                 if found != seen:
                     trust = load_trust(self.settings)
-                    if trust.data.serial > self.registry.trust.data.serial:
+                    changes = diff(self.registry.trust, trust)
+                    if trust.data != self.registry.trust.data:
                         await self.sync_registry(trust)
-                        log.info("trust_file_taken", serial=trust.data.serial)
+                        log.info("trust_file_taken", serial=trust.data.serial, changes=[change.kind for change in changes])
                     seen = found
             except (OSError, GatewayError) as error:
                 log.warning("trust_file_refused", code=getattr(error, "code", type(error).__name__))
@@ -173,6 +175,8 @@ async def build(
     """Open the database and wire a node.  Raises SettingsError, TrustError, StorageError."""
     trust = load_trust(settings)
     trust.check_current(clock.now())
+    for expiry in warnings(trust, clock.now()):
+        log.warning("runs_out", what=expiry.what, subject=expiry.subject, kid=expiry.kid, within_days=expiry.within_days)
     file = settings.node.data_folder / DATABASE_FILE
     upgrade(file)
     database = await SqliteDatabase.open(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from gateway.adapters.anhui import adapter as anhui
 from gateway.adapters.contract import RegionAdapter
 from gateway.adapters.jiangsu import adapter as jiangsu
+from gateway.adapters.manifest import read_manifest
 from gateway.adapters.shanghai import adapter as shanghai
 from gateway.adapters.zhejiang import adapter as zhejiang
 from gateway.errors import Problem, SettingsError
@@ -22,7 +23,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, object]], RegionAdapter]] = Mappin
 def load_adapters(regions: Mapping[str, Mapping[str, object]]) -> Mapping[str, RegionAdapter]:
     """One adapter for each region of `regions`, which maps it to the `[adapter]` table of its configuration.
 
-    Raises SettingsError with the problems of every region at once.
+    A province whose manifest does not hold is not started.  Raises SettingsError with the problems of every region at once.
     """
     problems: list[Problem] = []
     built: dict[str, RegionAdapter] = {}
@@ -32,6 +33,7 @@ def load_adapters(regions: Mapping[str, Mapping[str, object]]) -> Mapping[str, R
             problems.append(Problem(region, "settings.unknown_region", "没有这个地区的适配器", "there is no adapter for this region"))
             continue
         try:
+            read_manifest(region)
             built[region] = build(settings)
         except SettingsError as error:
             problems.extend(error.problems or (Problem(region, error.code, error.zh, error.en),))

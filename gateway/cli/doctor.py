@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,7 +23,8 @@ from gateway.crypto.keys import SigningKey, read_secret_file
 from gateway.errors import GatewayError
 from gateway.federation.registry import TrustFile
 from gateway.settings import Settings
-from gateway.storage.schema import REVISIONS, current_revision
+from gateway.storage.read_only import SQLITE, revision_of
+from gateway.storage.schema import REVISIONS
 
 PYTHON_MIN: Final = (3, 11)
 SQLITE_MIN: Final = (3, 38, 0)
@@ -95,7 +95,7 @@ def _machine(now: datetime) -> Iterator[Check]:
         "install Python 3.11 or newer",
     )
     yield Check(
-        "sqlite", sqlite3.sqlite_version_info >= SQLITE_MIN, f"SQLite {sqlite3.sqlite_version}", f"SQLite {sqlite3.sqlite_version}",
+        "sqlite", tuple(map(int, SQLITE.split("."))) >= SQLITE_MIN, f"SQLite {SQLITE}", f"SQLite {SQLITE}",
         "升级到 SQLite 3.38 或更新", "use SQLite 3.38 or newer",
     )  # fmt: skip
     yield Check("sm3", True, _sm3(), "SM3 works")
@@ -179,16 +179,24 @@ def _database(settings: Settings) -> Iterator[Check]:
     if not file.exists():
         yield Check("database", True, "数据库尚未建立,启动时建立", "no database yet; made at start")
         return
+    yield _schema(file)
+
+
+def _schema(file: Path) -> Check:
     try:
-        revision = current_revision(file)
-    except sqlite3.DatabaseError:
-        yield Check("database", False, "数据库无法读取", "the database cannot be read", "从备份恢复", "restore a backup")
-        return
-    newer = revision is not None and revision not in REVISIONS
-    zh, en = (
-        ("数据库版本比程序新", "the database is of a newer program") if newer else (f"数据库版本 {revision}", f"database schema {revision}")
+        revision = revision_of(file)
+    except GatewayError as error:
+        return Check("database", False, f"数据库:{error.zh}", f"database: {error.en}", "从备份恢复", "restore a backup")
+    if revision in REVISIONS:
+        return Check("database", True, f"数据库版本 {revision}", f"database schema {revision}")
+    return Check(
+        "database",
+        False,
+        "数据库不是本程序的版本",
+        "the database is of another program version",
+        "换用相应版本的程序",
+        "use the matching program",
     )
-    yield Check("database", not newer, zh, en, "换用更新的程序", "use the newer program")
 
 
 def _ports(settings: Settings) -> Iterator[Check]:

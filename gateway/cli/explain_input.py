@@ -18,10 +18,14 @@ WHOLE: Final = PartManifest()
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`rows_read` of the file = rows of all parts + quarantined + ignored.  Faults of rows inside a part are in the part."""
+    """`rows_read` of the file = `rows` of all parts + quarantined + ignored.  Faults of rows inside a part are in the part.
+
+    `rows` counts each part's own rows of the file; a part may hold more (a chain holds others' withheld links).
+    """
 
     region: str
     parts: tuple[LocalPart, ...]
+    rows: tuple[int, ...]
     rows_read: int
     quarantined: tuple[Quarantined, ...] = ()
     ignored: tuple[Ignored, ...] = ()
@@ -31,14 +35,15 @@ def read_parts(adapter: RegionAdapter, content: bytes, manifest: PartManifest | 
     """With a manifest the file is one part; else a feed, cut into its learners.  Raises FormatError, RecordError."""
     if manifest is not None:
         part = adapter.parse(content, manifest)
-        return Parts(adapter.region, (part,), part.rows_read)
+        return Parts(adapter.region, (part,), (part.rows_read,), part.rows_read)
     feed = adapter.split(content, WHOLE, {})
     if not feed.parts:
         whole = _cut_before(adapter, content)
         if whole is not None:
-            return Parts(adapter.region, (whole,), whole.rows_read)
+            return Parts(adapter.region, (whole,), (whole.rows_read,), whole.rows_read)
     parts = tuple(adapter.parse(each.content, each.manifest) for each in feed.parts)
-    return Parts(adapter.region, parts, feed.rows_read, feed.quarantined, feed.ignored)
+    rows = tuple(len(each.rows) for each in feed.parts)
+    return Parts(adapter.region, parts, rows, feed.rows_read, feed.quarantined, feed.ignored)
 
 
 def _cut_before(adapter: RegionAdapter, content: bytes) -> LocalPart | None:

@@ -21,6 +21,8 @@ from gateway.system import SystemIds
 
 app = group("密钥:生成与查看。", "Keys: make them, look at them.", "ceg keys generate --out member.pem", "ceg keys list")
 DAY = timedelta(days=1)
+SHORT = 16
+"""So much of a kid the list shows; `show` takes it."""
 
 
 class Algorithm(StrEnum):
@@ -108,7 +110,7 @@ def list_keys(
     def draw(console: Console) -> None:
         shown = table("成员 Member", "kid", "算法 Alg", "有效 Valid", "截止 Until", "天 Days")
         for key in found:
-            shown.add_row(key["member"], key["kid"], key["alg"], validity(key), key["not_after"][:10], str(key["days_left"]))
+            shown.add_row(key["member"], key["kid"][:SHORT], key["alg"], validity(key), key["not_after"][:10], str(key["days_left"]))
         console.print(shown)
 
     screen.emit(found, draw)

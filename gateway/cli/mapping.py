@@ -78,7 +78,7 @@ def explain_file(
         "rows_read": found.rows_read,
         "quarantined": [_quarantined(each.row, each.record_id, each.problems) for each in found.quarantined],
         "ignored": [asdict(each) for each in found.ignored],
-        "parts": [each.document() for each in explained],
+        "parts": [{"rows": rows, **each.document()} for rows, each in zip(found.rows, explained, strict=True)],
     }
     screen.emit(document, lambda console: _draw(console, found, explained, lang.value, tools))
 

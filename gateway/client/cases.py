@@ -204,9 +204,10 @@ def _parse_with_ids(adapter: RegionAdapter, content: bytes, ids: Mapping[int, st
     return adapter.parse(content, PartManifest("", ids))
 
 
-def _values(part: LocalPart) -> dict[str, object]:
-    """What a part says, record by record; its bytes may be spelled otherwise (CSV or XLSX)."""
-    return {record.record_id: (record.operation, record.form, dict(record.values)) for record in part.records}
+def _values(part: LocalPart) -> object:
+    """What a part says, as a whole and record by record; its bytes may be spelled otherwise (CSV or XLSX)."""
+    records = {record.record_id: (record.operation, record.form, dict(record.values)) for record in part.records}
+    return dict(part.values), part.learner, records
 
 
 def _told(content: Content) -> dict[str, Any]:

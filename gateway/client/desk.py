@@ -36,9 +36,11 @@ class Desk:
         while True:
             office.desk_bell.clear()
             for row in await office.store.kept(KEPT_MAX):
-                await self._work(row)
+                async with office.books:
+                    await self._work(row)
             for case in await office.store.to_do():
-                await self._attend(case)
+                async with office.books:
+                    await self._attend(case.transfer)
             await wait_for(office.desk_bell, office.setup.pace.idle_s)
 
     async def _work(self, row: InboxRow) -> None:
@@ -96,7 +98,11 @@ class Desk:
         office.bank.told(row.scope, notice.event)
         return [*Store.send(office.writer.noted(row), now), Store.put_case(case), Store.finish(row)]
 
-    async def _attend(self, case: CaseRow) -> None:
+    async def _attend(self, transfer: str) -> None:
+        """Ask the bank, unless the case has moved on since it was listed."""
+        case = await self._office.store.case(transfer)
+        if case is None or not case.todo:
+            return
         try:
             writes = await (self._decide(case) if case.todo == "decide" else self._book(case))
         except StorageError:

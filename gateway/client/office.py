@@ -43,7 +43,10 @@ class Setup:
 
 
 class Office:
-    """One bank's; `trust` is replaced whole when a newer trust file comes."""
+    """One bank's; `trust` is replaced whole when a newer trust file comes.
+
+    `books` is held from reading a case to the commit that changes it, so that sender and desk never write over each other.
+    """
 
     def __init__(self, setup: Setup, bank: Bank, store: Store, post: Post) -> None:
         self.setup = setup
@@ -54,6 +57,7 @@ class Office:
         self.writer = Writer(setup.ids)
         self.sender_bell = asyncio.Event()
         self.desk_bell = asyncio.Event()
+        self.books = asyncio.Lock()
 
     @property
     def judge(self) -> Judge:

@@ -51,17 +51,18 @@ class Sender:
 
     async def _deliver(self, row: OutboxRow) -> None:
         try:
-            writes = await self._try(row)
+            answer = await self._try(row)
         except PeerUnavailableError as fault:
-            writes = [self._later(row, fault.code)]
+            answer = self._later(row, fault.code)
         except StorageError:
             raise
         except GatewayError as fault:
             self._tell("answer_not_believed", row, fault.code)
-            writes = [Store.answered(row, "alarm", fault.code, None, None, None)]
-        await self._office.commit(writes)
+            answer = Store.answered(row, "alarm", fault.code, None, None, None)
+        async with self._office.books:
+            await self._office.commit([answer] if isinstance(answer, Write) else await self._answered(row, answer))
 
-    async def _try(self, row: OutboxRow) -> list[Write]:
+    async def _try(self, row: OutboxRow) -> VerifiedAnswer | Write:
         setup = self._office.setup
         contents = tuple((await self._office.store.contents("out", row.jti)).values())
         url = setup.gateway_url + MESSAGES_PATH
@@ -74,12 +75,11 @@ class Sender:
         got = await self._office.post(url, token, contents)
         sent = Sent(setup.member, row.jti, row.act, tuple((each.name, sd_of(each), len(each.data)) for each in contents))
         try:
-            answer = self._office.judge.answer(sent, got.status, got.body, setup.clock.now())
+            return self._office.judge.answer(sent, got.status, got.body, setup.clock.now())
         except PeerError:
             if got.status < 300:
                 raise
-            return [self._unproven(row, got)]
-        return await self._answered(row, answer)
+            return self._unproven(row, got)
 
     def _unproven(self, row: OutboxRow, got: HttpAnswer) -> Write:
         """A "no" without receipt: the message was not authentic to the gateway, and nothing was kept there."""

@@ -23,7 +23,7 @@ _LABEL_NULLIFIER: Final = b"ceg-nullifier-1\0"
 
 
 def salted_digest(secret: bytes, content: bytes) -> str:
-    """SHA-256(32-byte secret ‖ bytes), 64 lower-case hexadecimal digits: `sd` of the envelope.
+    """SHA-256(32-byte secret ‖ bytes), 64 lower-case hexadecimal digits: `sd` of the envelope, `answer` of the leaf (TL-19).
 
     The secret has a fixed length, so no other pair of secret and content joins to the same bytes.
     """

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
 from gateway.errors import FormatError, Problem, StandardError
-from gateway.formats.xml_safe import Element, escape_attribute, escape_text, local_name, text_of
+from gateway.formats.xml_safe import Element, escape_attribute, escape_text, text_of
 from gateway.mapping.regional_xml import xml_name
 from gateway.mapping.schema import NAMESPACE, ROOTS, Standard
 from gateway.model.documents import (
@@ -196,11 +196,18 @@ def _element(name: str, inner: str) -> str:
     return f"<{name}>{inner}</{name}>"
 
 
+_READERS: Final = {
+    kind: {f"{{{NAMESPACE}}}{xml_name(slot.field)}": (slot.field, slot.read) for slot in slots} for kind, slots in _TABLE.items()
+}
+_ABSENT: Final = {kind: dict.fromkeys((slot.field for slot in slots), "") for kind, slots in _TABLE.items()}
+"""Only a text may be absent, by the schema; it is "" then."""
+
+
 def _read_fields(element: Element, kind: type[Any]) -> Any:
-    """Only a text may be absent, by the schema; it is "" then."""
-    found = {local_name(child): child for child in element}
-    values = {}
-    for slot in _TABLE[kind]:
-        child = found.get(xml_name(slot.field))
-        values[slot.field] = "" if child is None else slot.read(child)
+    readers = _READERS[kind]
+    values: dict[str, Any] = dict(_ABSENT[kind])
+    for child in element:
+        reader = readers.get(child.tag)
+        if reader is not None:  # a telling empty element (`<done/>`) says "" for the field it stands in for
+            values[reader[0]] = reader[1](child)
     return kind(**values)

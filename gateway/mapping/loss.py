@@ -65,7 +65,7 @@ class Run:
 
     def __init__(self, record: str, where: str, *, own: bool = True, learner: LocalLearner | None = None) -> None:
         self.record = record
-        self.where = where
+        self._where = where
         self.own = own
         self.learner = learner
         self.problems: list[Problem] = []
@@ -93,7 +93,8 @@ class Run:
         self.remarks.append(Loss(self.record, path, _APPROXIMATE, reason, shown(value)))
 
     def default(self, path: str, reason: str, value: object) -> None:
-        self.remarks.append(Loss(self.record, path, _DEFAULTED, reason, shown(value)))
+        text = value if type(value) is str and len(value) <= VALUE_CHARS_MAX else shown(value)
+        self.remarks.append(Loss(self.record, path, _DEFAULTED, reason, text))
 
 
 def shown(value: object) -> str:

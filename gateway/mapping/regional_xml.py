@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from gateway.errors import FormatError, Problem, StandardError
@@ -89,12 +90,12 @@ _FIELDS: Final = {"learner": LEARNER_FIELDS, "record": RECORD_FIELDS}
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The XML of all value sets that hold the same fields: tags, with a gap at every second place for a value; the
-    paths in the same order; and by place the writers of those values that are not texts already.
+    """The XML of all value sets that hold the same fields: tags, with a gap at every second place for a value; what
+    picks the values in the same order; and by place the writers of those values that are not texts already.
     """
 
     frame: tuple[str, ...]
-    paths: tuple[str, ...]
+    pick: Callable[[Values], tuple[RegionalValue, ...]]
     writers: tuple[tuple[int, Callable[[Any], str]], ...]
 
 
@@ -112,7 +113,12 @@ def _shape(whose: str, paths: tuple[str, ...]) -> _Shape:
         template += f"<{xml_name(group)}>{inner}</{xml_name(group)}>" if group else inner
     writers = tuple((place, _WRITERS[field.type]) for place, field in enumerate(present) if field.type in _WRITERS)
     frame = template.replace("\0", "\0\0").split("\0")
-    return _Shape(tuple(frame), tuple(field.path for field in present), writers)
+    return _Shape(tuple(frame), _picker([field.path for field in present]), writers)
+
+
+def _picker(paths: list[str]) -> Callable[[Values], tuple[RegionalValue, ...]]:
+    """`itemgetter` gives no tuple for a single path, and does not take none."""
+    return itemgetter(*paths) if len(paths) > 1 else lambda values: tuple(values[path] for path in paths)
 
 
 def _unknown_field(fields: tuple[Field, ...], paths: tuple[str, ...]) -> StandardError:
@@ -175,7 +181,7 @@ def write_part(part: RegionalPart) -> bytes:
 
 def _write_values(whose: str, values: Values, place: str) -> str:
     shape = _shape(whose, tuple(values))
-    cells: list[Any] = list(map(values.__getitem__, shape.paths))
+    cells: list[Any] = list(shape.pick(values))
     for position, write in shape.writers:
         cells[position] = write(cells[position])
     if not plain_in_text("".join(cells)):  # one look at all of them; hardly any record needs a second

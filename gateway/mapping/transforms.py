@@ -146,16 +146,16 @@ def _code_map(rule: Declaration, field: str, wanted: type[int] | type[str]) -> _
 
 
 def _code_forward(path: str, field: str, codes: _Codes, wanted: type[int] | type[str], *, keep_unknown: bool) -> Forward:
-    forth, many = codes.forth, codes.many
+    forth, many = {code: target for code, target in codes.forth.items() if code != ""}, codes.many
 
     def forward(values: LocalValues, out: dict[str, RegionalValue], run: Run) -> None:
         value = values.get(path)
-        if value is None or value == "":
-            return
         if type(value) is wanted and value in forth:
             out[field] = forth[value]
             if value in many:
                 run.spell(path, value)
+        elif value is None or value == "":
+            return
         elif keep_unknown:
             run.kept[path] = "unknown_code"
         else:

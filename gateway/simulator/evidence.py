@@ -48,9 +48,7 @@ async def _bundle(sandbox: Sandbox, export: Export, transfer: str) -> dict[str, 
         "transfer": transfer,
         "gateway": GATEWAY_ID,
         "checkpoint": note,
-        "leaves": [
-            {"index": index, "leaf": b64url(raw), "proof": await gateway.ledger.proof(index, size)} for index, raw in leaves
-        ],
+        "leaves": [{"index": index, "leaf": b64url(raw), "proof": await gateway.ledger.proof(index, size)} for index, raw in leaves],
         "messages": _messages(await gateway.receiver.vault.all_of(transfer)),
     }
 

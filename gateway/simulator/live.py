@@ -104,7 +104,7 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         waiting: dict[str, list[Connector]] = {member: [] for member in PUSHED}
         endpoints = {member: await _listen(stack, waiting[member]) for member in PUSHED}
         files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids)
-        gateway = await build(files.settings, session, clock, ids, random.Random(chance.random()), tools)  # noqa: S311 (jitter)
+        gateway = await build(files.settings, session, clock, ids, random.SystemRandom(), tools)
         listening = await stack.enter_async_context(serving(gateway))
         regions = {member: tools.regions[REGIONS[member]] for member in MEMBERS}
         case_tools = CaseTools(regions, tools.mapper, tools.standard)
@@ -116,7 +116,7 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
             stack.push_async_callback(store.close)
             setup = Setup(
                 member, files.bank_keys[member], files.trust, listening.member_api, member not in PUSHED, case_tools, clock, ids,
-                random.Random(chance.random()), HURRIED,  # noqa: S311 (jitter)
+                random.SystemRandom(), HURRIED,
             )  # fmt: skip
             connectors[member] = Connector(setup, banks[member], store, channel.post)
             waiting.get(member, []).append(connectors[member])

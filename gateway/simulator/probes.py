@@ -7,6 +7,7 @@ the receipt of every answer that has one.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from gateway.client.outgoing import Writer, sd_of
 from gateway.client.receipts import Judge, Sent, VerifiedAnswer, problem_code
@@ -72,10 +73,11 @@ class Prober:
         sandbox = self.sandbox
         url = sandbox.addresses["member_api"] + MESSAGES_PATH
         at = sandbox.gateway.clock.now() - ago
+        claims: dict[str, Any] = dict(message.claims)
         token = seal(
             key=key or sandbox.files.bank_keys[iss], iss=iss, aud=GATEWAY_ID, jti=message.jti, iat=at, exp=at + LIFETIME_HTTP_MAX,
             act=message.act, contents=message.contents, http=HttpTarget("POST", sandbox.addresses["member_api"] + path),
-            **message.claims,  # type: ignore[arg-type]  # JSON values; `seal` checks each claim's form
+            **claims,
         )  # fmt: skip
         contents: Sequence[Content] = message.contents
         if alter is not None:

@@ -192,4 +192,3 @@ def _booked_alike(row: Mapping[str, Any], sandbox: Sandbox) -> bool:
     if source is None or accepting is None:
         return source is None and accepting is None and Decimal(row["totals"]["awarded"]) == 0
     return row["state"] == State.SETTLED and source.awarded == accepting.awarded == Decimal(row["totals"]["awarded"])
-

@@ -164,9 +164,7 @@ class Script:
         """Both banks suspend their agreement; the gateway takes the new trust file at once, and so do the banks."""
         sandbox = self.sandbox
         connectors = sandbox.connectors
-        trust = suspend_agreement(
-            sandbox.files, connectors[SHANGHAI].trust, SHANGHAI, ANHUI, sandbox.gateway.clock.now()
-        )
+        trust = suspend_agreement(sandbox.files, connectors[SHANGHAI].trust, SHANGHAI, ANHUI, sandbox.gateway.clock.now())
         sandbox.files.issue(trust)
         await self.until(lambda: self._serial(trust.data.serial), "the gateway to take the trust file")
         for connector in connectors.values():
@@ -192,7 +190,9 @@ class Script:
     async def until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
         try:
             async with asyncio.timeout(WAIT_S):
-                while not await holds():  # noqa: ASYNC110 (what is waited for happens in other processes' places: databases)
+                while True:
+                    if await holds():
+                        return
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             raise PeerError("peer.unavailable", "等待超时", f"waited too long for {what}") from None

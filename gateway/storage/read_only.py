@@ -13,6 +13,7 @@ from gateway.errors import StorageError
 from gateway.storage.database import Decide, Read, Row
 from gateway.storage.schema import REVISIONS
 
+SQLITE = sqlite3.sqlite_version
 BUSY_TIMEOUT_S = 5.0
 PAGE_ROWS = 1024
 
@@ -27,15 +28,7 @@ class ReadOnlyDatabase:
     @classmethod
     def open(cls, path: Path, queries: Mapping[str, str]) -> Self:
         """Raises StorageError: `storage.no_database`, `storage.schema_too_new`, `storage.schema_other`, `storage.failed`."""
-        if not path.is_file():
-            raise StorageError("storage.no_database", "没有此数据库文件", "there is no such database file", file=str(path))
-        try:
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("BEGIN")
-            found = _revision(connection)
-        except sqlite3.DatabaseError as error:
-            raise _failed(error) from error
+        connection, found = _connect(path)
         if found != REVISIONS[-1]:
             connection.close()
             raise _other_schema(found)
@@ -64,6 +57,26 @@ class ReadOnlyDatabase:
 
     async def close(self) -> None:
         self._connection.close()
+
+
+def revision_of(path: Path) -> str | None:
+    """The schema revision that a database file stands at, None for one that has none.  Raises StorageError."""
+    connection, found = _connect(path)
+    connection.close()
+    return found
+
+
+def _connect(path: Path) -> tuple[sqlite3.Connection, str | None]:
+    if not path.is_file():
+        raise StorageError("storage.no_database", "没有此数据库文件", "there is no such database file", file=str(path))
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("BEGIN")
+        return connection, _revision(connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _failed(error) from error
 
 
 def _revision(connection: sqlite3.Connection) -> str | None:

@@ -22,7 +22,7 @@ from gateway.transferlog.tiles import Appended, TileHashes, TileRef, TreeState, 
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
 from gateway.transfers.log_reading import LogReading
-from gateway.transfers.view import View, Wants, reads_for
+from gateway.transfers.view import RegistryRows, View, Wants, reads_for
 
 NOTES_KEPT = 16
 
@@ -49,7 +49,10 @@ class NoteSigner(Protocol):
 
 
 class Ledger:
-    """Decides batches; afterwards tells receipts apart.  Keeps the tree's edge in memory, never ahead of a COMMIT."""
+    """Decides batches: leaves, tiles and head in one transaction (TL-23).
+
+    Keeps the tree's edge in memory, never ahead of a COMMIT (TL-29).
+    """
 
     def __init__(self, reading: LogReading, clock: Clock, signer: NoteSigner, wake: Callable[[set[str]], None]) -> None:
         self._reading = reading
@@ -58,6 +61,8 @@ class Ledger:
         self._wake = wake
         self._tree = TreeState()
         self._recent: OrderedDict[int, tuple[str, TileHashes]] = OrderedDict()
+        self._registry: RegistryRows | None = None
+        self._planned: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -65,22 +70,27 @@ class Ledger:
         return self._tree.size
 
     async def reset(self) -> None:
-        """Load the tree's edge from the database and compare it with the stored head."""
+        """Load the tree's edge from the database and compare it with the stored head (TL-24)."""
         self._recent.clear()
+        self._registry = None
         self._tree = await self._reading.tree()
 
     def plan(self, changes: Sequence[Change]) -> Sequence[Read]:
-        return reads_for([change.wants for change in changes])
+        reads = reads_for([change.wants for change in changes], registry=self._registry is None)
+        self._planned = tuple(read.name for read in reads)
+        return reads
 
     def decide(self, changes: Sequence[Change], rows: Sequence[list[Row]]) -> Decided[Answer]:
         size, _, head_at = rows[0][0]
         if size != self._tree.size:
             raise FencedError("the log grew under another writer")
         at = max(self._clock.now(), datetime.fromisoformat(head_at)) if head_at else self._clock.now()
-        view = View.load(rows, at.astimezone(UTC), utc_text(at.astimezone(UTC)))
+        named = dict(zip(self._planned, rows, strict=True))
+        registry = self._registry or RegistryRows.load(named)
+        view = View.load(named, registry, at.astimezone(UTC), utc_text(at.astimezone(UTC)))
         answers = [change.apply(view) for change in changes]
         if not view.leaves:
-            return Decided(view.writes(size), answers, lambda: self._wake(view.lanes))
+            return Decided(view.writes(size), answers, lambda: self._committed(view, None))
         grown = append(self._tree, [leaf_hash(leaf.data) for leaf in view.leaves])
         writes = [
             *view.writes(grown.state.size),
@@ -90,9 +100,15 @@ class Ledger:
         answers = [
             replace(answer, size=grown.state.size) if answer.leaf is not None and answer.size is None else answer for answer in answers
         ]
-        return Decided([write for write in writes if write.rows], answers, lambda: self._committed(view.lanes, grown))
+        return Decided([write for write in writes if write.rows], answers, lambda: self._committed(view, grown))
 
-    def _committed(self, lanes: set[str], grown: Appended) -> None:
+    def _committed(self, view: View, grown: Appended | None) -> None:
+        self._registry = RegistryRows(view.members, view.keys)
+        if grown is not None:
+            self._keep(grown)
+        self._wake(view.lanes)
+
+    def _keep(self, grown: Appended) -> None:
         self._tree = grown.state
         tiles = {TileRef(tile.level, tile.index, len(tile.data) // 32): tile.data for tile in grown.writes}
         size = grown.state.size
@@ -102,7 +118,6 @@ class Ledger:
         self._recent[size] = (self.note(size, grown.root), TileHashes(_reader(tiles)))
         if len(self._recent) > NOTES_KEPT:
             self._recent.popitem(last=False)
-        self._wake(lanes)
 
     def note(self, size: int, root: bytes) -> str:
         """The signed checkpoint of a stored size and root.  Ed25519 is deterministic: a repeat gets the same note."""

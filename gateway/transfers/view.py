@@ -5,7 +5,7 @@ but its own answer; since refusals are found before anything is put, no savepoin
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,21 +34,29 @@ class Wants:
     consents: tuple[tuple[str, str], ...] = ()
 
 
-def reads_for(wants: Sequence[Wants]) -> list[Read]:
-    """One bulk read per table for a whole batch.  The order is `View.load`'s."""
-    ids = json.dumps(sorted({key for want in wants for key in want.transfers}))
-    return [
-        Read("head", {}),
-        Read("members_all", {}),
-        Read("keys_all", {}),
-        Read("messages_by_key", {"keys": json.dumps(sorted({key for want in wants for key in want.messages}))}),
-        Read("transfers_by_id", {"ids": ids}),
-        Read("items_by_transfer", {"ids": ids}),
-        Read("owed_by_transfer", {"ids": ids}),
-        Read("outcomes_by_transfer", {"ids": ids}),
-        Read("outcomes_by_key", {"nfs": json.dumps(sorted({key for want in wants for key in want.outcomes}))}),
-        Read("consents_by_key", {"keys": json.dumps(sorted({key for want in wants for key in want.consents}))}),
-    ]
+def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
+    """One bulk read per table for a whole batch, and none where nothing of a table is wanted.
+
+    `registry`: also members and keys, for a caller that does not know them as of this head.
+    """
+    ids = _wanted(key for want in wants for key in want.transfers)
+    lists = {
+        "messages_by_key": ("keys", _wanted(key for want in wants for key in want.messages)),
+        "transfers_by_id": ("ids", ids),
+        "items_by_transfer": ("ids", ids),
+        "owed_by_transfer": ("ids", ids),
+        "outcomes_by_transfer": ("ids", ids),
+        "outcomes_by_key": ("nfs", _wanted(key for want in wants for key in want.outcomes)),
+        "consents_by_key": ("keys", _wanted(key for want in wants for key in want.consents)),
+    }
+    fixed = ("head", "members_all", "keys_all") if registry else ("head",)
+    return [*(Read(name, {}) for name in fixed), *(Read(name, {param: text}) for name, (param, text) in lists.items() if text)]
+
+
+def _wanted(keys: Iterable[str | tuple[str, str]]) -> str:
+    """A JSON list, sorted, without repeats; "" when empty."""
+    found = sorted(set(keys))
+    return json.dumps(found) if found else ""
 
 
 @dataclass(slots=True)
@@ -62,6 +70,18 @@ class LeafDraft:
     jti: str
     n: int
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRows:
+    """Members and keys as of one head.  They change only together with leaves, so an unmoved head vouches for them."""
+
+    members: Mapping[str, MemberRow]
+    keys: Mapping[str, KeyRow]
+
+    @classmethod
+    def load(cls, rows: Mapping[str, list[Row]]) -> "RegistryRows":
+        return cls({row[0]: MemberRow(*row) for row in rows["members_all"]}, {row[0]: KeyRow(*row) for row in rows["keys_all"]})
 
 
 @dataclass(slots=True)
@@ -87,27 +107,30 @@ class View:
     _changed: dict[str, dict[object, Row]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, rows: Sequence[list[Row]], at: datetime, at_text: str) -> "View":
-        """From the rows of `reads_for`."""
-        head, members, keys, messages, transfers, items, owed, held, outcomes, consents = rows
+    def load(cls, rows: Mapping[str, list[Row]], registry: "RegistryRows", at: datetime, at_text: str) -> "View":
+        """From the rows of `reads_for`, by query name."""
+
+        def read(name: str) -> list[Row]:
+            return rows.get(name, [])
+
         by_transfer: dict[str, list[ItemRow]] = {}
-        for row in items:
+        for row in read("items_by_transfer"):
             by_transfer.setdefault(row[0], []).append(ItemRow(*row))
         waiting: dict[str, list[OwedRow]] = {}
-        for row in owed:
+        for row in read("owed_by_transfer"):
             waiting.setdefault(row[2], []).append(OwedRow(*row))
         return cls(
             at=at,
             at_text=at_text,
-            size=head[0][0],
-            members={row[0]: MemberRow(*row) for row in members},
-            keys={row[0]: KeyRow(*row) for row in keys},
-            messages={(row[0], row[1]): MessageRow(*row) for row in messages},
-            transfers={row[0]: TransferRow(*row) for row in transfers},
+            size=rows["head"][0][0],
+            members=dict(registry.members),
+            keys=dict(registry.keys),
+            messages={(row[0], row[1]): MessageRow(*row) for row in read("messages_by_key")},
+            transfers={row[0]: TransferRow(*row) for row in read("transfers_by_id")},
             items={key: tuple(found) for key, found in by_transfer.items()},
             owed=waiting,
-            outcomes={row[0]: OutcomeRow(*row) for row in (*held, *outcomes)},
-            consents={(row[1], row[0]): ConsentRow(*row) for row in consents},
+            outcomes={row[0]: OutcomeRow(*row) for row in (*read("outcomes_by_transfer"), *read("outcomes_by_key"))},
+            consents={(row[1], row[0]): ConsentRow(*row) for row in read("consents_by_key")},
         )
 
     @property

@@ -6,7 +6,7 @@ import pytest
 from support.connectors import KilledError, Line, Mortal, Region, four_banks
 from support.region import region
 
-from gateway.model.documents import Withdrawal
+from gateway.model.documents import Decision, Withdrawal
 from gateway.simulator.banks import Programme
 from gateway.storage.database import Database
 
@@ -30,7 +30,10 @@ async def test_case_when_two_connectors_run_then_settles_with_each_act_once(
         await banks.work(source, accepting, until=lambda: settled(banks, opened.scope))
         assert await banks.steps(opened.scope) == (PULLED if pulled else PUSHED)
         for member, role in ((source, "source"), (accepting, "accepting")):
-            assert (opened.scope, role) in banks.banks[member].posted
+            bank = banks.banks[member]
+            booked = bank.posted[opened.scope, role]
+            bank.post(opened.scope, role, Decision("120209", world.clock.now(), "again", ()))
+            assert bank.posted[opened.scope, role] is booked
             assert not await banks.connectors[member].store.refused()
 
 
@@ -100,6 +103,19 @@ async def test_withdrawal_when_file_lies_unsigned_then_both_banks_hear_of_it(tmp
         assert (case.state, case.todo) == ("withdrawn", "")
 
 
+async def test_withdrawal_when_accepting_bank_is_the_facing_one_then_it_decides_no_more(tmp_path: Path) -> None:
+    async with region(tmp_path) as world, four_banks(world) as banks:
+        for member in ("CN-31", "CN-32"):
+            await banks.connect(member)
+        opened = await banks.open("CN-31", "CN-32", pulled=True, programme=Programme.SLOW)
+        await banks.work("CN-31", "CN-32", until=lambda: stands(banks, opened.scope, "reviewing"))
+        taken_back = await banks.connectors["CN-32"].withdraw(opened.scope, Withdrawal("learner_request", "学习者要求"))
+        await banks.work("CN-31", "CN-32", until=lambda: ended(banks, "CN-32", taken_back.jti))
+        case = await banks.connectors["CN-32"].store.case(opened.scope)
+        assert case is not None
+        assert (case.state, case.todo) == ("withdrawn", "")
+
+
 async def test_answer_when_body_was_altered_on_the_way_then_set_aside_with_an_alarm(tmp_path: Path) -> None:
     async with region(tmp_path) as world:
         line = Line(world, alter=lambda body: body.replace(b'"state":"delivering"', b'"state":"reviewing"'))
@@ -141,5 +157,4 @@ async def stands(banks: Region, transfer: str, state: str) -> bool:
 
 async def told(banks: Region, member: str, transfer: str) -> bool:
     case = await banks.connectors[member].store.case(transfer)
-    waiting = [row for row in await banks.connectors[member].store.messages() if row.state == "waiting"]
-    return transfer in banks.banks[member].ended and case is not None and not waiting
+    return transfer in banks.banks[member].ended and case is not None and case.state == "withdrawn"

@@ -163,5 +163,3 @@ async def four_banks(world: World, line: Line | None = None) -> AsyncIterator[Re
     finally:
         for database in region.databases.values():
             await database.close()
-
-

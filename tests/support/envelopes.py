@@ -4,7 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from gateway.crypto.keys import SigningKey
+from gateway.errors import TrustError
 from gateway.federation.envelope import _ALGORITHM, VerifiedMessage, seal, unseal
 from gateway.federation.message import Content, HttpTarget, MemberKey, RawContent
 from gateway.model.canonical import b64url
@@ -69,3 +72,10 @@ def forge(head: dict[str, Any] | bytes, body: dict[str, Any] | bytes, key: Signi
     parts = [b64url(part if isinstance(part, bytes) else json.dumps(part).encode()) for part in (head, body)]
     signed = ".".join(parts)
     return f"{signed}.{b64url(_ALGORITHM[alg or key.alg].sign(signed.encode(), key.handle))}"
+
+
+def refused(code: str, token: str, **changes: Any) -> TrustError:
+    with pytest.raises(TrustError) as caught:
+        opened(token, **changes)
+    assert caught.value.code == code
+    return caught.value

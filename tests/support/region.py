@@ -168,7 +168,7 @@ class World:
                 contents.append(("manifest", write_manifest(manifest)))
         return self.message(facing, "request", contents, **claims)
 
-    def consent(self, controller: str, recipient: str, source: str, records: Sequence[str], **changes: Any) -> Consent:
+    def consent(self, controller: str, recipient: str, source: str, records: Sequence[str], /, **changes: Any) -> Consent:
         values: dict[str, Any] = {
             "consent_id": f"consent-{self.ids.jti()}",
             "controller": controller,

@@ -41,6 +41,8 @@ DUPLICATE = Fault("record.duplicate_id", "同一成果编号出现两次且内�
 OTHER_ACCOUNT = Fault("record.other_account", "该行属于另一个账号", "the row belongs to another account")
 NOT_COMPLETED = 41
 HEAD_KEYS = ("channel", "cb_id", "trace_no", "pushed_at")
+LISTS = frozenset({"credit", "certificate_experience", "training"})
+HEAD_KNOWN = frozenset({*HEAD_KEYS, "credit_num", "certificate_num", "training_num"})
 HEAD_RULES = (FieldRule("trace_no", text(64)), FieldRule("pushed_at", moment))
 
 
@@ -194,22 +196,18 @@ def _read_head(value: dict[str, JsonValue], settings: Settings, forms: tuple[For
     for form in forms:
         if form.name in value and not isinstance(value[form.name], list):
             problems.append(WRONG_TYPE.at(form.name))
-        total += len(_list(value, form))
-        _check_counter(value, form, settings, problems, warnings)
+        length = len(_list(value, form))
+        total += length
+        _check_counter(value, form, length, settings, problems, warnings)
     if total > settings.rows_max:
         problems.append(Problem("", "record.too_many_rows", "推送的记录数过多", "the push has too many rows"))
-    lists = {form.name for form in forms}
-    known = {*HEAD_KEYS, *(form.counter for form in forms)}
-    values: dict[str, LocalValue] = {}
-    for key, item in value.items():
-        if key in lists:
-            continue
-        values[key] = extra_value(item)
-        fault = extra_fault(key, values[key])
-        if fault is not None:
-            problems.append(fault.at("/"))
-        if key not in known:
-            warnings.append("unknown_field_kept")
+    values = {key: extra_value(item) for key, item in value.items() if key not in LISTS}
+    unknown = not values.keys() <= HEAD_KNOWN
+    if unknown:
+        warnings.append("unknown_field_kept")
+    if problems or unknown:  # known keys without a fault so far have none as extras either
+        faults = [extra_fault(key, item) for key, item in values.items()]
+        problems += [fault.at("/") for fault in faults if fault is not None]
     if problems:
         raise refuse(problems)
     return values, sorted(set(warnings))
@@ -227,8 +225,9 @@ def _head_problems(value: dict[str, JsonValue], settings: Settings) -> list[Prob
     return problems + faults_of(HEAD_RULES, value, "")
 
 
-def _check_counter(value: dict[str, JsonValue], form: Form, settings: Settings, problems: list[Problem], warnings: list[str]) -> None:
-    length = len(_list(value, form))
+def _check_counter(
+    value: dict[str, JsonValue], form: Form, length: int, settings: Settings, problems: list[Problem], warnings: list[str]
+) -> None:
     counter = value.get(form.counter)
     if form.counter not in value:
         if length:

@@ -1,4 +1,4 @@
-"""A node that has carried three cases and stands still: its folder, its settings file, its trust file."""
+"""A node that has carried two cases and stands still: its folder, its settings file, its trust file."""
 
 import asyncio
 import shutil
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from support.nodes import write_config
-from support.region import SAMPLES, decide, posting, region, to_reviewing
+from support.region import SAMPLES, decide, posting, region, take, to_reviewing
 
 from gateway.model.documents import Verdict
 
 SH = (SAMPLES / "shanghai" / "samples" / "good" / "sh.json").read_bytes()
 SH_RECORDS = ("SHC20230098812", "SHC20230098813", "SHZ2022551201", "SHT2024000917")
+COURSE, CERTIFICATE = "SHC20230098812", "SHZ2022551201"
 
 
 @dataclass
@@ -34,20 +35,19 @@ class Node:
 
 async def _play(folder: Path) -> Node:
     async with region(folder) as world:
-        first = await world.send(world.request("CN-31", "CN-33", SH_RECORDS[:2], SH))
-        assert first.status == 202, first.body
-        owed, heard = await to_reviewing(world, "CN-33")
-        verdicts = {item["record"]: (Verdict.RECOGNISED, "2.0") for item in heard.body["items"] if item["state"] == "claimed"}
-        decided = await decide(world, "CN-33", owed, heard, verdicts)
-        assert decided.status == 200, decided.body
-        for member in ("CN-31", "CN-33"):
-            posted = await world.act(member, "posted", posting(world, *verdicts), scp=owed.transfer, irt="", posture="done")
-            assert posted.status in {200, 400, 409}, posted.body
-        second = await world.send(world.request("CN-31", "CN-34", SH_RECORDS[3:], SH))
+        opened = await world.send(world.request("CN-31", "CN-32", SH_RECORDS, SH))
+        owed, heard = await to_reviewing(world, "CN-32")
+        verdicts = {COURSE: (Verdict.RECOGNISED, "3.0"), CERTIFICATE: (Verdict.REFUSED, "0")}
+        decided = await decide(world, "CN-32", owed, heard, verdicts)
+        notice = next(each for each in await take(world, "CN-31") if each.event == "decided")
+        await world.act("CN-31", "posted", posting(world, COURSE), scp=owed.transfer, irt=notice.jti, posture="done")
+        settled = await world.act("CN-32", "posted", posting(world, COURSE), scp=owed.transfer, irt=decided.body["jti"], posture="done")
+        assert settled.body["state"] == "settled", settled.body
+        second = await world.send(world.request("CN-31", "CN-33", SH_RECORDS, SH))
         assert second.status == 202, second.body
-        await to_reviewing(world, "CN-34")
+        await to_reviewing(world, "CN-33")
         config = write_config(world.gateway.settings, folder / "gateway.toml")
-        return Node(folder, config, (str(first.body["transfer"]), str(second.body["transfer"])))
+        return Node(folder, config, (str(opened.body["transfer"]), str(second.body["transfer"])))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from gateway.cli.exits import BY_CODE, MEANINGS, ExitCode, exit_of
         ("trust.bad_signature", 5), ("trust.replay_conflict", 8), ("trust.bad_registry", 4), ("trust.bad_registry_signature", 5),
         ("consent.expired", 5), ("transfer.unknown", 3), ("transfer.wrong_state", 8), ("transfer.not_your_role", 5),
         ("peer.unavailable", 7),
-        ("peer.unproven", 5), ("transferlog.leaf_changed", 6), ("storage.failed", 1), ("storage.no_database", 3), 
+        ("peer.unproven", 5), ("transferlog.leaf_changed", 6), ("storage.failed", 1), ("storage.no_database", 3),
         ("settings.bad_value", 4),
         ("settings.no_file", 3), ("settings.port_taken", 8), ("cli.usage", 2), ("cli.unexpected", 1), ("cli.interrupted", 130),
         ("cli.file_exists", 8), ("cli.file_unreadable", 4), ("nobody.knows", 1),

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import typer
 from rich.cells import cell_len
+from support.nodes import ceg
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from gateway.cli.helps import render
 from gateway.cli.main import app
 from gateway.cli.reference import page
-from support.nodes import ceg
 
 ROOT = Path(__file__).parents[3]
 WANTED = {

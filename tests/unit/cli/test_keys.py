@@ -76,7 +76,7 @@ def test_list_when_read_then_windows_revocation_and_days_are_told(trust: Path) -
     one = ceg("keys", "list", "--trust-file", trust, "--member", "CN-31", "--json")
     assert len(one.document) == 2
     assert ceg("keys", "list", "--trust-file", trust, "--member", "CN-99", "--json").document == []
-    assert "已撤销 revoked" in ceg("keys", "list", "--trust-file", trust, "--at", AT).out
+    assert "已撤销" in ceg("keys", "list", "--trust-file", trust, "--at", AT).out
 
 
 def test_show_when_beginning_is_unique_then_that_key_else_not_found(trust: Path) -> None:
@@ -96,7 +96,7 @@ def test_trust_file_when_changed_or_key_is_another_then_bad_signature(trust: Pat
     trust.write_bytes(b"{}")
     ran = ceg("member", "list", "--trust-file", trust, "--json")
     assert (ran.code, ran.problem["code"]) == (4, "trust.bad_registry")
-    assert len(ran.problem["errors"]) > 1
+    assert ran.problem["errors"][0]["path"] == "$.version"
     assert ceg("member", "list", "--trust-file", trust.with_name("none.json")).code == 3
 
 

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from support.nodes import ceg
 
 from gateway.cli.faults import CliError, first_fault, problem_document
 from gateway.cli.screen import Screen
 from gateway.errors import MappingError, PeerUnavailableError, Problem, SettingsError
 from gateway.web.errors import problem
-from support.nodes import ceg
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from gateway.client.cases import CaseReader
 from gateway.client.receipts import Judge
 from gateway.errors import GatewayError
 from gateway.federation.message import Content
+from gateway.mapping.regional_xml import read_part
 from gateway.model.canonical import jcs
 
 
@@ -79,9 +80,20 @@ async def test_forward_when_any_content_is_altered_then_refused(forwarded: Given
             continue  # reports about the mapping, which the bank runs again itself; the case has a test of its own
         middle = len(content.data) // 2
         altered = content.data[:middle] + bytes([content.data[middle] ^ 1]) + content.data[middle + 1 :]
-        with pytest.raises((GatewayError, KeyError)) as caught:
-            forwarded.forward(forwarded.with_data(name, altered))
-        assert isinstance(caught.value, GatewayError), name
+        assert refused(forwarded, forwarded.with_data(name, altered)), name
+
+
+async def test_forward_when_gateway_invents_a_title_consistently_then_mapping_it_again_tells(forwarded: Given) -> None:
+    reader = forwarded.reader
+    altered = forwarded.contents["regional"].data.replace("管理学基础".encode(), "量子力学初步".encode())
+    assert altered != forwarded.contents["regional"].data
+    part = read_part(altered, reader.tools.standard)
+    learner = {path: value for path, value in part.learner.items() if path != "account"}
+    adapter = reader.tools.adapters[reader.member]
+    local = adapter.render(reader.tools.mapper.to_local(replace(part, learner=learner), adapter.region).part)
+    contents = forwarded.with_data("regional", altered) | {"local": replace(forwarded.contents["local"], data=local)}
+    with pytest.raises(GatewayError, match=r"peer\.off_protocol"):
+        forwarded.forward(contents)
 
 
 async def test_forward_when_case_names_other_things_then_refused(forwarded: Given) -> None:
@@ -149,6 +161,14 @@ async def test_notice_when_decision_is_altered_or_unsigned_then_refused(tmp_path
         ):
             with pytest.raises(GatewayError):
                 given.reader.notice(given.scope, contents)
+
+
+def refused(given: Given, contents: Mapping[str, Content]) -> bool:
+    try:
+        given.forward(contents)
+    except GatewayError:
+        return True
+    return False
 
 
 async def decided(banks: Region) -> bool:

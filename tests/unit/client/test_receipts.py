@@ -113,8 +113,9 @@ async def test_answer_when_leaf_is_of_another_act_then_refused(world: World) -> 
     body, theirs = json.loads(heard.reply.body), json.loads(other.reply.body)
     for name in ("leaf", "proof", "index"):
         body["receipt"][name] = theirs["receipt"][name]
-    with pytest.raises(TransferLogError, match=r"transferlog\.bad_receipt"):
+    with pytest.raises(TransferLogError, match=r"transferlog\.bad_receipt") as caught:
         Judge(world.trust).answer(sent(message), heard.status, jcs(body), world.clock.now())
+    assert caught.value.facts["reason"] == "the leaf is about another message"
 
 
 async def test_answer_when_status_is_not_the_leafs_then_refused(world: World) -> None:
