@@ -19,7 +19,7 @@ from gateway.cli.options import AsJson, NoColor
 from gateway.cli.screen import Screen, facts
 from gateway.cli.serve import chance_of, stop_event
 from gateway.simulator.demo import DemoResult, play
-from gateway.simulator.live import running
+from gateway.simulator.live import Sandbox, running
 
 Steps = Callable[[int, int, str, str], None]
 SEED = 1
@@ -56,16 +56,31 @@ async def _demo(screen: Screen, folder: Path, seed: int, save: Path | None, *, k
         screen.note("启动网关与四家模拟银行……", "Starting the gateway and four simulated banks …")
     async with running(folder, chance_of(seed)) as sandbox:
         ready = loop.time() - started
-        if keep and screen.as_json:
+        if not keep:
+            return await _play(screen, sandbox, ready, save, headless=headless)
+        stop = stop_event()
+        if screen.as_json:
             screen.line({"addresses": dict(sandbox.addresses)})
-        with screen.progress("演示 Demo") as tick:
-            result = await play(sandbox, _steps(screen, tick, quiet=headless), ready, save)
-        if not (keep and screen.as_json):
-            screen.emit(result.document, lambda console: draw(console, result, story=not headless))
-        if keep:
-            screen.note("仍在运行,Ctrl-C 结束。", "Still running; Ctrl-C ends it.")
-            await stop_event().wait()
-        return result.wrong
+        else:
+            screen.err.print("  ".join(f"{name} {address}" for name, address in sandbox.addresses.items()), soft_wrap=True)
+        async with asyncio.TaskGroup() as tasks:
+            playing = tasks.create_task(_play(screen, sandbox, ready, save, headless=headless, keep=True))
+            await stop.wait()
+            playing.cancel()
+        return () if playing.cancelled() else playing.result()
+
+
+async def _play(
+    screen: Screen, sandbox: Sandbox, ready: float, save: Path | None, *, headless: bool, keep: bool = False
+) -> tuple[str, ...]:
+    """With `keep` and `--json` the one document was the addresses; the result is not printed then."""
+    with screen.progress("演示 Demo") as tick:
+        result = await play(sandbox, _steps(screen, tick, quiet=headless), ready, save)
+    if not (keep and screen.as_json):
+        screen.emit(result.document, lambda console: draw(console, result, story=not headless))
+    if keep:
+        screen.note("仍在运行,Ctrl-C 结束。", "Still running; Ctrl-C ends it.")
+    return result.wrong
 
 
 def _steps(screen: Screen, tick: Callable[[int, int, str], None], *, quiet: bool) -> Steps:

@@ -109,7 +109,7 @@ class Connector:
         if known is not None and known.con != signature_of(message):
             raise TrustError("trust.replay_conflict", "消息编号已用于另一内容", "the message id was used for another message")
         if known is None:
-            await office.commit(Store.keep(message, office.now_text()))
+            await office.commit([*Store.keep(message, office.now_text()), Store.hurry(office.now_text())])
         elif known.state == "refused":
             await office.commit([Write("inbox_end", [("kept", "", known.iss, known.jti)])])
         else:

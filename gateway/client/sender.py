@@ -97,6 +97,8 @@ class Sender:
         receipt = json.dumps(dict(answer.receipt), sort_keys=True)
         state = "refused" if answer.code else "done"
         writes = [Store.answered(row, state, answer.code, answer.status, answer.raw, receipt)]
+        if row.last_error == "peer.unavailable":
+            writes.append(Store.hurry(self._office.now_text()))
         case = await self._office.store.case(row.scope)
         if case is not None:
             writes.append(Store.put_case(_moved(case, row, answer)._replace(changed_at=self._office.now_text())))

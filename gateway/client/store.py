@@ -101,6 +101,11 @@ class Store:
         return Write("outbox_failed_try", [(next_at, error, row.jti)])
 
     @staticmethod
+    def hurry(at: str) -> Write:
+        """The gateway is heard again: what could not reach it need not wait longer."""
+        return Write("outbox_hurry", [(at,)])
+
+    @staticmethod
     def again(jti: str, at: str) -> Write:
         """Send an answered message once more."""
         return Write("outbox_again", [(at, jti)])

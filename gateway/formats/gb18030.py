@@ -75,7 +75,7 @@ def encode_gb18030(text: str) -> bytes:
 
 def has_private_use(text: str) -> bool:
     """Whether a character of a private-use area (planes 0, 15 and 16) is in `text`."""
-    return _PRIVATE_USE.search(text) is not None
+    return not text.isprintable() and _PRIVATE_USE.search(text) is not None
 
 
 def _exchange(text: str) -> str:

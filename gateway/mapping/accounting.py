@@ -27,9 +27,6 @@ class Account:
         self.lines.append(Loss(record, path, fate, reason, MASK if hidden else shown(value)))
 
     def remarks(self, run: Run) -> None:
-        if self.personal.isdisjoint([loss.path for loss in run.remarks]):
-            self.lines += run.remarks
-            return
         for loss in run.remarks:
             self.lines.append(Loss(loss.record, loss.path, loss.fate, loss.reason, MASK) if loss.path in self.personal else loss)
 

@@ -65,7 +65,7 @@ class Run:
 
     def __init__(self, record: str, where: str, *, own: bool = True, learner: LocalLearner | None = None) -> None:
         self.record = record
-        self._where = where
+        self.where = where
         self.own = own
         self.learner = learner
         self.problems: list[Problem] = []

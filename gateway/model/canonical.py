@@ -32,22 +32,22 @@ def jcs_known(value: Json) -> bytes:
 
 
 def _check(value: object) -> None:
-    match value:
-        case None | bool() | str():
-            return
-        case int():
-            if abs(value) > INTEGER_MAX:
-                raise ValueError("integer beyond 2^53")
-        case dict():
-            for key, inner in value.items():
-                if not (isinstance(key, str) and key.isascii()):
-                    raise ValueError("object keys are ASCII strings")
+    """Texts first and in their container's loop: most values are texts, and a call each took half of `jcs`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not (isinstance(key, str) and key.isascii()):
+                raise ValueError("object keys are ASCII strings")
+            if not isinstance(inner, str):
                 _check(inner)
-        case list() | tuple():
-            for inner in value:
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            if not isinstance(inner, str):
                 _check(inner)
-        case _:
-            raise ValueError(f"{type(value).__name__} has no canonical form here")
+    elif isinstance(value, int):
+        if not isinstance(value, bool) and abs(value) > INTEGER_MAX:
+            raise ValueError("integer beyond 2^53")
+    elif not (value is None or isinstance(value, str)):
+        raise ValueError(f"{type(value).__name__} has no canonical form here")
 
 
 def b64url(raw: bytes) -> str:

@@ -21,7 +21,7 @@ class PartialDate:
             raise ValueError("year out of range")
         if not 0 <= self.month <= 12 or (self.month == 0 and self.day != 0):
             raise ValueError("month out of range")
-        if self.day < 0 or (self.day and self.day > calendar.monthrange(self.year, self.month)[1]):
+        if self.day < 0 or (self.day > 28 and self.day > calendar.monthrange(self.year, self.month)[1]):
             raise ValueError("day out of range")
 
     @classmethod

@@ -197,6 +197,31 @@ def test_watch_when_interrupted_then_130_without_a_trace(served: Served) -> None
     assert b"Traceback" not in err
 
 
+def test_connector_when_settings_are_right_then_ready_and_a_signal_ends_it(served: Served) -> None:
+    config = served.folder / "connector.toml"
+    values = {
+        "member": "CN-33", "gateway_url": served.addresses["member_api"], "folder": "bank33", "key_file": "keys/CN-33.pem",
+        "trust_file": "trust.json", "trust_signature_file": "trust.json.sig", "registry_key_file": "registry.jwk.json",
+    }  # fmt: skip
+    (served.folder / "bank33").mkdir()
+    (served.folder / "bank33" / "policy.toml").write_text("", "utf-8")
+    config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()), "utf-8")
+    dry = ceg("connector", "--config", config, "--dry-run", "--json")
+    assert (dry.returncode, json.loads(dry.stdout)["listed"]) == (0, True), dry.stderr
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [*CEG, "connector", "--config", str(config), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["connector"]["member"] == "CN-33"
+        process.send_signal(signal.SIGTERM)
+        rest, err = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, rest) == (0, b""), err
+    config.write_text("member = 3\nnope = 1\n", "utf-8")
+    wrong = ceg("connector", "--config", config, "--json")
+    assert (wrong.returncode, json.loads(wrong.stderr)["code"]) == (4, "settings.connector")
+    assert ceg("connector", "--config", served.folder / "none.toml").returncode == 3
+
+
 def test_pipe_when_reader_leaves_then_quiet() -> None:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen([*CEG, "map", "check", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:

@@ -6,7 +6,7 @@ SQLite now; a second one is added by another harness in `HARNESSES`, and nothing
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -30,12 +30,8 @@ class Harness(Protocol):
         """Another writer holds the write lock until the returned call."""
         ...
 
-    def fill_disk(self, database: Database) -> None:
+    async def fill_disk(self, database: Database) -> None:
         """No further page can be written."""
-        ...
-
-    def raw(self, statement: str) -> None:
-        """Another program changes rows."""
         ...
 
 
@@ -52,15 +48,9 @@ class SqliteHarness:
         other.execute("BEGIN IMMEDIATE")
         return other.close
 
-    def fill_disk(self, database: Database) -> None:
+    async def fill_disk(self, database: Database) -> None:
         assert isinstance(database, SqliteDatabase)
-        connection = database._writer._conn
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-
-    def raw(self, statement: str) -> None:
-        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
-            other.execute(statement)
+        await database._writer.execute("PRAGMA max_page_count = 1")  # the limit is never below what the file has
 
 
 HARNESSES: dict[str, Callable[[Path], Harness]] = {"sqlite": SqliteHarness}
@@ -174,7 +164,7 @@ async def test_group_when_another_writer_holds_the_lock_then_busy_and_later_done
 
 async def test_group_when_disk_is_full_then_storage_error_nothing_done_and_small_reads_go_on(harness: Harness) -> None:
     async with opened(harness) as database:
-        harness.fill_disk(database)
+        await harness.fill_disk(database)
         with pytest.raises(StorageError) as caught:
             await write(database, *(entry(n, bytes(4096)) for n in range(50)))
         assert caught.value.code == "storage.failed"

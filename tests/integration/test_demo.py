@@ -1,7 +1,9 @@
 """The demonstration itself: it adds up, its export convinces a stranger, and a changed byte does not pass."""
 
+import asyncio
 import base64
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,13 @@ from gateway.federation.envelope import open_envelope
 from gateway.federation.registry import TrustFile
 from gateway.model.canonical import unb64url
 from gateway.simulator.demo import DemoResult, run_demo
+from gateway.simulator.live import running
 from gateway.transferlog.audit import audit_folder
 from gateway.transferlog.proof import verify_receipt_proof
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoResult, Path, list[int]]:
-    import asyncio
-
     folder = tmp_path_factory.mktemp("demo")
     seen: list[tuple[int, int]] = []
     result = asyncio.run(run_demo(folder / "sandbox", lambda done, total, _zh, _en: seen.append((done, total)), 11, folder / "saved"))
@@ -104,6 +105,16 @@ def test_bundles_when_opened_then_every_signature_digest_and_proof_holds(played:
         signed = [message for message in bundle["messages"] if "envelope" in message]
         acts = {check(trust, message) for message in signed}
         assert {"request", "acknowledge", "decide"} <= acts
+
+
+async def test_sandbox_when_started_again_in_its_folder_then_keeps_keys_and_log_and_issues_the_next_trust_file(tmp_path: Path) -> None:
+    async with running(tmp_path, random.Random(1)) as first:
+        kids = {member: key.kid for member, key in first.files.bank_keys.items()}
+        size, _ = await first.gateway.ledger.head()
+    async with running(tmp_path, random.Random(1)) as second:
+        assert {member: key.kid for member, key in second.files.bank_keys.items()} == kids
+        assert second.files.trust.data.serial == 2
+        assert (await second.gateway.ledger.head())[0] == size
 
 
 def check(trust: TrustFile, message: dict[str, Any]) -> str:

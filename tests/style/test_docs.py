@@ -120,3 +120,11 @@ def test_modules_when_named_in_pages_then_exist() -> None:
         for found in re.findall(r"`((?:gateway|tests|standards|config)/[\w./-]+\.(?:py|toml|csv|xsd|sql|md))`", text_of(page))
     }
     assert [each for each in sorted(named) if not (ROOT / each[1]).exists()] == []
+
+
+def test_glossary_when_its_code_words_are_looked_for_then_the_source_has_them() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|", text_of(DOCS / "glossary.md"), re.MULTILINE)
+    source = "".join(text_of(path) for path in files(".py", "gateway"))
+    words = [word for row in rows for word in re.findall(r"`([^`]+)`", row[2])]
+    assert len(words) > 30
+    assert [word for word in words if word.split(".")[-1].rstrip("/") not in source and not (ROOT / word).exists()] == []

@@ -209,12 +209,12 @@ def trust_data(endpoints: Mapping[str, str] | None = None, *, alg: str = "EdDSA"
     log_key = key_of("log")
     members = tuple(
         Member(
-            id=id, name=Name(region, region), region=region, city_code=id[3:] + "0000",
-            endpoint=(endpoints or {}).get(id, f"http://127.0.0.1:1/{region}") if id in {"CN-31", "CN-32"} else "",
-            channel=Channel.PUSH if id in {"CN-31", "CN-32"} else Channel.MAILBOX,
-            status=Status.ACTIVE, contact="sandbox", keys=(KeyRecord(key_of(id, alg).verify_key, since, until),),
+            id=name, name=Name(region, region), region=region, city_code=name[3:] + "0000",
+            endpoint=(endpoints or {}).get(name, f"http://127.0.0.1:1/{region}") if name in {"CN-31", "CN-32"} else "",
+            channel=Channel.PUSH if name in {"CN-31", "CN-32"} else Channel.MAILBOX,
+            status=Status.ACTIVE, contact="sandbox", keys=(KeyRecord(key_of(name, alg).verify_key, since, until),),
         )
-        for id, region in REGIONS.items()
+        for name, region in REGIONS.items()
     )  # fmt: skip
     agreements = []
     for source in REGIONS:
@@ -224,7 +224,7 @@ def trust_data(endpoints: Mapping[str, str] | None = None, *, alg: str = "EdDSA"
                     {"id": f"{source}-{accepting}", "source": source, "accepting": accepting, "kinds": sorted(Kind), "since": "2024-01-01",
                      "until": "2030-12-31", "suspended": False}
                 ).decode()  # fmt: skip
-                signatures = {id: sign_agreement(key_of(id, alg), text) for id in (source, accepting)}
+                signatures = {member: sign_agreement(key_of(member, alg), text) for member in (source, accepting)}
                 agreements.append(SignedAgreement(f"{source}-{accepting}", text, signatures))
     return TrustData(
         serial=1,
@@ -335,7 +335,8 @@ def decision(world: World, verdicts: Mapping[str, tuple[Verdict, str]]) -> list[
     items = tuple(
         DecisionItem(
             record=record, verdict=verdict, credits=Credits(Decimal(amount)), awarded=amount, awarded_unit="credit", target_course="",
-            reason="rule" if verdict is Verdict.RECOGNISED else "content_differs", rule="SANDBOX-1", text_zh="沙箱认定", text_en="sandbox decision",
+            reason="content_equivalent" if verdict is Verdict.RECOGNISED else "content_insufficient", rule="SANDBOX-1",
+            text_zh="沙箱认定", text_en="sandbox decision",
         )
         for record, (verdict, amount) in verdicts.items()
     )  # fmt: skip

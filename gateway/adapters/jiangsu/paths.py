@@ -5,7 +5,6 @@ can account for it and writing gives it back.  Texts stay exactly as written.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 from gateway.adapters.fields import FIELD_NAME, TOO_LONG, Fault
 from gateway.adapters.jiangsu.faults import FOREIGN_NAME, MIXED_CONTENT, REPEATED_ELEMENT, TOO_MANY_VALUES
 from gateway.errors import RecordError
-from gateway.formats.xml_safe import Element, attributes, children, escape_attribute, escape_text, text_of
+from gateway.formats.xml_safe import Element, attributes, escape_attribute, escape_text, text_of
 
 VALUE_CHARS_MAX: Final = 2_000
 PATH_CHARS_MAX: Final = 200
@@ -28,6 +27,8 @@ RECORD_ORDER: Final = (
 # Elements that carry attributes only: their empty text is no value.
 _WITHOUT_TEXT: Final = frozenset({"KC", "ZS"})
 _KNOWN: Final = frozenset(path.partition("@")[0] for path in (*LEARNER_ORDER, *RECORD_ORDER)) - {""}
+_KNOWN_NAMES: Final = frozenset(name for path in (*LEARNER_ORDER, *RECORD_ORDER) for name in path.split("@")) - {""}
+_NOTHING: Final[frozenset[str]] = frozenset()
 # Names kept and written: a part of what XML allows, so that whatever was read can be written again.
 _LETTERS: Final = r"A-Za-z_\u3400-\u9fff"
 _NAME: Final = re.compile(rf"[{_LETTERS}][{_LETTERS}0-9.\-]{{0,63}}")
@@ -70,10 +71,10 @@ def _flatten(element: Element, path: str, flat: Flat, skip: frozenset[str]) -> N
             flat.put(f"{path}@{name}", value)
         else:
             flat.fault(path, fault)
-    inside = [child for child in children(element) if path or child.tag not in skip]
+    inside = [child for child in element if path or child.tag not in skip]
     if (inside or not path) and _loose_text(element):
         flat.fault(path, MIXED_CONTENT)
-    met: Counter[str] = Counter()
+    met: dict[str, int] = {}
     for child in inside:
         _flatten_child(child, path, flat, met)
     text = text_of(element)
@@ -81,21 +82,23 @@ def _flatten(element: Element, path: str, flat: Flat, skip: frozenset[str]) -> N
         flat.put(path, text)
 
 
-def _flatten_child(child: Element, path: str, flat: Flat, met: Counter[str]) -> None:
+def _flatten_child(child: Element, path: str, flat: Flat, met: dict[str, int]) -> None:
     name = str(child.tag)
     fault = _name_fault(name)
     if fault is not None:
         flat.fault(path, fault)
         return
-    met[name] += 1
+    times = met[name] = met.get(name, 0) + 1
     step = f"{path}/{name}" if path else name
-    if met[name] > 1 and step in _KNOWN:
+    if times > 1 and step in _KNOWN:
         flat.fault(step, REPEATED_ELEMENT)
         return
-    _flatten(child, step if met[name] == 1 else f"{step}[{met[name]}]", flat, frozenset())
+    _flatten(child, step if times == 1 else f"{step}[{times}]", flat, _NOTHING)
 
 
 def _name_fault(name: str) -> Fault | None:
+    if name in _KNOWN_NAMES:
+        return None
     if name.startswith("{"):
         return FOREIGN_NAME
     return None if _NAME.fullmatch(name) else FIELD_NAME
@@ -103,7 +106,7 @@ def _name_fault(name: str) -> Fault | None:
 
 def _loose_text(element: Element) -> bool:
     """Text beside child elements, other than white space."""
-    return bool(text_of(element).strip()) or any(child.tail and child.tail.strip() for child in children(element))
+    return bool(text_of(element).strip()) or any(child.tail and child.tail.strip() for child in element)
 
 
 @dataclass(slots=True)

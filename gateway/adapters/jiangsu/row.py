@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from gateway.adapters.fields import IMPOSSIBLE_DATE, MISSING, OUT_OF_RANGE, UNKNOWN_CODE, WRONG_FORM, Fault
@@ -29,6 +30,8 @@ CERTIFICATES: Final = frozenset({"03", "04"})
 COMPULSORY: Final = frozenset("BX")
 GRADE_TYPES: Final = frozenset({"DJ", "HG", "BF"})
 
+DATE_CHARS: Final = 8
+DATES_MAX: Final = 4096
 _NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,4})(?:\.\d{1,28})?", re.ASCII)
 _SEQUENCE: Final = re.compile(r"\d{1,6}", re.ASCII)
 _SCHOOL: Final = re.compile(r"\d{10}", re.ASCII)
@@ -173,6 +176,12 @@ def _date_faults(values: Mapping[str, str], options: Options) -> Iterator[tuple[
 
 def read_date(text: str) -> PartialDate | None:
     """`20230630`, `20231100` (the month only), `20230000` (the year only); None for anything else."""
+    return _read_date(text) if len(text) == DATE_CHARS else None
+
+
+@lru_cache(maxsize=DATES_MAX)
+def _read_date(text: str) -> PartialDate | None:
+    """Memoised: checks and issues ask several times of one row, and dates repeat."""
     found = _DATE.fullmatch(text)
     if found is None:
         return None

@@ -108,7 +108,7 @@ class Reader:
         for key, value in inner.items():
             path = prefix + key
             if isinstance(value, dict) and value:
-                fault = extra_fault(key, None)
+                fault = None if path in GROUPS else extra_fault(key, None)
                 if fault is None:
                     self._descend(value, path + ".", values, report)
                 else:

@@ -41,6 +41,7 @@ HISTORY = Fault("record.history_damaged", "同一 achId 的另一条目已损坏
 UNREADABLE = Fault(
     "record.revocation_unreadable", "条目可能是撤销,但看不出撤销哪一项", "the entry may be a revocation, of nobody knows what"
 )
+_CHAIN_PATHS = frozenset(f"chain.{key}" for key in CHAIN_KEYS)
 _reason = text(200)
 
 
@@ -216,6 +217,8 @@ def _add_beside(
     beside |= {f"entry.{key}": value for key, value in entry.items() if key not in ("payload", "chain")}
     for path, value in beside.items():
         values[path] = extra_value(value)
+        if path in _CHAIN_PATHS:  # read as a link before, so they are what they should be
+            continue
         fault = extra_fault(path.partition(".")[2] or path, values[path])
         if fault is not None:
             problems.append(fault.at(place))
@@ -250,7 +253,7 @@ def _fold_one(ach_id: str, history: list[_Event], reader: Reader, fold: _Fold) -
     after = [event for event in history[revoked_at + 1 :] if event.op == DEPOSIT]
     fold.quarantined += [Quarantined(event.row, ach_id, (AFTER_REVOKE.at(f"row {event.row}"),)) for event in after]
     fold.ignored += [Ignored(event.row, "repeated_revoke") for event in history[revoked_at + 1 :] if event.op == REVOKE]
-    if any(_content(event) != _content(before[0]) for event in before):
+    if any(_content(event) != _content(before[0]) for event in before[1:]):
         fold.quarantined += [Quarantined(event.row, ach_id, (DUPLICATE.at(f"row {event.row}"),)) for event in before]
         before = []
     fold.ignored += [Ignored(event.row, "repeated_deposit") for event in before[1:]]

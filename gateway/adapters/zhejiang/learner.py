@@ -57,9 +57,13 @@ class Learner:
         self.problems: list[Problem] = []
         self.warnings: set[str] = set()
         self._account: str | None = None
+        self._faultless: dict[str, JsonValue] | None = None
 
     def read(self, block: dict[str, JsonValue], place: str) -> None:
-        """Take one block.  `zheXueMa` stands in each; digest and name may be left out."""
+        """Take one block.  `zheXueMa` stands in each; digest and name may be left out.  Mostly it is the same block again."""
+        if block == self._faultless:
+            return
+        before = len(self.problems)
         self._read_account(block, place)
         digest = block.get("idDigest")
         if digest is not None:
@@ -81,6 +85,8 @@ class Learner:
             fault = extra_fault(key, extra_value(value))
             if fault is not None:
                 self.problems.append(fault.at(f"{place}/learner"))
+        if len(self.problems) == before:
+            self._faultless = block
 
     def _read_account(self, block: dict[str, JsonValue], place: str) -> None:
         path = f"{place}/learner.zheXueMa"

@@ -13,7 +13,8 @@ from gateway.errors import PeerError, PeerUnavailableError
 from gateway.federation.framing import HttpForm, to_http
 from gateway.federation.message import Content
 
-ANSWER_BYTES_MAX = 4 * 1024 * 1024
+ANSWER_BYTES_MAX = 24 * 1024 * 1024
+"""A mailbox answer may hold one message of the largest size in base64."""
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 

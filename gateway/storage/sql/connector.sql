@@ -14,6 +14,10 @@ ORDER BY o.number LIMIT :most
 -- name: outbox_failed_try
 UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE jti = ? AND state = 'waiting'
 
+-- name: outbox_hurry
+-- The gateway is heard again: what could not reach it is due at once.
+UPDATE outbox SET next_at = ? WHERE state = 'waiting' AND last_error = 'peer.unavailable'
+
 -- name: outbox_end
 UPDATE outbox SET state = ?, attempts = attempts + 1, last_error = ?, status = ?, answer = ?, receipt = ? WHERE jti = ? AND state = 'waiting'
 

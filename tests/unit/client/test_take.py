@@ -10,6 +10,7 @@ from support.connectors import Region, four_banks
 from support.region import key_of, region
 
 from gateway.client.connector import Connector
+from gateway.client.store import Outgoing, Store, moment_text
 from gateway.crypto.keys import SigningKey
 from gateway.errors import TrustError
 from gateway.federation.envelope import seal
@@ -114,6 +115,17 @@ async def test_message_when_it_does_not_hold_then_set_aside_and_never_answered(b
     row = (await connector(banks).store.refused())[0]
     assert (row.state, row.error) == ("refused", "peer.off_protocol")
     assert not await connector(banks).store.messages()
+
+
+async def test_gateway_when_heard_again_then_what_could_not_reach_it_is_due_at_once(banks: Region) -> None:
+    store = connector(banks).store
+    now = moment_text(banks.world.clock.now())
+    await store.commit(Store.send(Outgoing("D" * 21 + "A", "noted", "1" * 64), now))
+    waiting = (await store.due(now, 1))[0]
+    await store.commit([Store.tried(waiting, "2999-01-01T00:00:00.000000Z", "peer.unavailable")])
+    assert not await store.due(now, 1)
+    await connector(banks).take(message(banks), INBOX)
+    assert [row.jti for row in await store.due(now, 1)] == [waiting.jti]
 
 
 async def refused(banks: Region) -> bool:
