@@ -236,7 +236,7 @@ def extra_fault(name: str, value: object) -> Fault | None:
 
 def has_private_use(values: Mapping[str, LocalValue]) -> bool:
     """True where a text holds a private-use character: a rare name lost on its way through an older table."""
-    return any(_PRIVATE_USE.search(value) for value in values.values() if isinstance(value, str))
+    return any(_PRIVATE_USE.search(value) for value in values.values() if isinstance(value, str) and not value.isprintable())
 
 
 def as_decimal(value: LocalValue) -> Decimal | None:

@@ -116,7 +116,6 @@ def draw(console: Console, result: DemoResult, *, story: bool) -> None:
                 ("存证日志 Log", f"{document['transfer_log']['size']} 叶 leaves  verified {document['transfer_log']['verified']}"),
                 ("拒绝 Refused", "  ".join(f"{code} {count}" for code, count in document["refused_inputs"].items()) or "-"),
                 ("隔离行 Quarantined", str(document["quarantined_rows"])),
-                *((f"地址 {name}", address) for name, address in result.addresses.items()),
             ]
         )
     )

@@ -28,7 +28,12 @@ class MessageRow(NamedTuple):
 
 
 class TransferRow(NamedTuple):
-    """One recognition case.  `seq` is the next leaf's number in its scope; `totals` is JSON of decimal texts."""
+    """One recognition case.  `seq` is the next leaf's number in its scope; `totals` is JSON of decimal texts.
+
+    `held_from` is the state it was held in; `days_left` are the working days of a paused review; `disputed_from` the
+    state a dispute began in, `stage` who judges it (`accepting`, then `presiding`), `unresolved` 1 where nobody did.
+    `warned` is 1 once the warning before the present deadline was given.
+    """
 
     id: str
     iss: str
@@ -60,6 +65,14 @@ class TransferRow(NamedTuple):
     programme: str
     totals: str
     leaf: int
+    held_from: str = ""
+    asks: int = 0
+    amends: int = 0
+    days_left: int = 0
+    disputed_from: str = ""
+    stage: str = ""
+    unresolved: int = 0
+    warned: int = 0
 
 
 class ItemRow(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.errors import StorageError
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Oldest first.  A database at a revision not in this list was written by a newer program."""
 
 

@@ -16,7 +16,7 @@ from gateway.model.canonical import Json
 from gateway.model.transfer import ItemState, Role, State
 from gateway.storage.rows import ItemRow, OutcomeRow, OwedRow, TransferRow
 from gateway.transfers.answers import head_of
-from gateway.transfers.deadlines import deadline_of
+from gateway.transfers.deadlines import deadline_after, deadline_of, working_days_between
 from gateway.transfers.view import View
 
 WAITING_ON: Mapping[State, tuple[Role, ...]] = {
@@ -89,7 +89,27 @@ class Case:
             changed_at=self.view.at_text,
             deadline=utc_text(deadline) if deadline else None,
             provisional=int(provisional),
+            warned=0,
         )
+
+    def pause_review(self) -> None:
+        """Stop the review's clock: remember how many of its working days are left."""
+        days = working_days_between(self.view.at, datetime.fromisoformat(self.row.deadline)) if self.row.deadline else 0
+        self.row = self.row._replace(days_left=max(days, 1))
+        self.move(State.SUPPLEMENTING)
+
+    def resume_review(self) -> None:
+        """Go on reviewing with the working days that were left."""
+        days = self.row.days_left
+        self.move(State.REVIEWING)
+        if days:
+            deadline, provisional = deadline_after(days, self.view.at)
+            self.row = self.row._replace(deadline=utc_text(deadline), provisional=int(provisional), days_left=0)
+
+    def stand(self, *, unresolved: bool) -> None:
+        """End a dispute: what was decided before it stands."""
+        self.move(State(self.row.disputed_from))
+        self.row = self.row._replace(disputed_from="", stage="", unresolved=int(unresolved))
 
     def set_items(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
         """Change items by position."""

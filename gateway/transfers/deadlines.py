@@ -45,11 +45,23 @@ def add_working_days(start: date, days: int) -> tuple[date, bool]:
     return day, provisional
 
 
+def working_days_between(start: datetime, end: datetime) -> int:
+    """Working days after the day of `start` up to the last day before `end` (a deadline is the end of its day)."""
+    day, last = start.astimezone(CHINA).date(), (end.astimezone(CHINA) - timedelta(seconds=1)).date()
+    count = 0
+    while day < last:
+        day += timedelta(days=1)
+        count += is_working_day(day)[0]
+    return count
+
+
+def deadline_after(days: int, since: datetime) -> tuple[datetime, bool]:
+    """The end (UTC) of the `days`-th working day after `since`, and whether that is provisional."""
+    day, provisional = add_working_days(since.astimezone(CHINA).date(), days)
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=CHINA).astimezone(UTC), provisional
+
+
 def deadline_of(state: State, since: datetime) -> tuple[datetime | None, bool]:
     """When `state`, entered at `since`, runs out (UTC), and whether that is provisional.  None for closed states."""
     days = WORKING_DAYS.get(state)
-    if days is None:
-        return None, False
-    day, provisional = add_working_days(since.astimezone(CHINA).date(), days)
-    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=CHINA)
-    return end.astimezone(UTC), provisional
+    return deadline_after(days, since) if days is not None else (None, False)

@@ -53,7 +53,7 @@ def sent_on(head: Mapping[str, str]) -> date | None:
     if not _STAMP.fullmatch(stamp):
         return None
     try:
-        return datetime.strptime(f"{stamp}+0800", "%Y%m%d%H%M%S%z").date()
+        return datetime.fromisoformat(f"{stamp[:8]}T{stamp[8:]}+08:00").date()
     except ValueError:
         return None
 

@@ -199,7 +199,7 @@ def row_issues(values: Mapping[str, str], sent: date | None, options: Options) -
         "partial_date": any(moment is not None and moment.precision != "day" for moment in (awarded, until)),
         "future_date": awarded is not None and sent is not None and awarded.earliest() > sent,
         "no_expiry_assumed": values.get("YXQZ") == "",
-        "private_use_character": any(has_private_use(value) for value in values.values()),
+        "private_use_character": has_private_use("".join(values.values())),
         "unknown_field_kept": bool(set(values) - set(RECORD_ORDER)),
         "issuer_unresolved": bool(_SCHOOL.fullmatch(school) and options.school_id_prefixes)
         and not school.startswith(options.school_id_prefixes),

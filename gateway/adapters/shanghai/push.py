@@ -280,7 +280,9 @@ def _read_closely(item: JsonValue, row: int, form: Form, head: _Head) -> LocalRe
     outer_id = given if isinstance(given, str) and record_id(given) is None else ""
     if problems:
         return Quarantined(row, outer_id, tuple(problems))
-    return LocalRecord(outer_id, Operation.DEPOSIT, row, form.name, values, _issues(values, head, unknown=not values.keys() <= form.checks.keys()))
+    return LocalRecord(
+        outer_id, Operation.DEPOSIT, row, form.name, values, _issues(values, head, unknown=not values.keys() <= form.checks.keys())
+    )
 
 
 def _issues(values: Mapping[str, LocalValue], head: _Head, *, unknown: bool = False) -> tuple[str, ...]:

@@ -64,6 +64,11 @@ class Learner:
         if block == self._faultless:
             return
         before = len(self.problems)
+        self._read_block(block, place)
+        if len(self.problems) == before:
+            self._faultless = block
+
+    def _read_block(self, block: dict[str, JsonValue], place: str) -> None:
         self._read_account(block, place)
         digest = block.get("idDigest")
         if digest is not None:
@@ -85,8 +90,6 @@ class Learner:
             fault = extra_fault(key, extra_value(value))
             if fault is not None:
                 self.problems.append(fault.at(f"{place}/learner"))
-        if len(self.problems) == before:
-            self._faultless = block
 
     def _read_account(self, block: dict[str, JsonValue], place: str) -> None:
         path = f"{place}/learner.zheXueMa"

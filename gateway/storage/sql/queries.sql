@@ -19,7 +19,7 @@ INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 SELECT * FROM transfer WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: transfer_put
-INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: items_by_transfer
 SELECT * FROM item WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, position
@@ -116,6 +116,18 @@ SELECT * FROM transfer
 WHERE (:member = '' OR :member IN (source, accepting, facing)) AND (:state = '' OR state = :state)
   AND (opened_at, id) < (:before_at, :before_id)
 ORDER BY opened_at DESC, id DESC LIMIT :most
+
+-- name: transfers_due
+-- Open cases whose deadline has passed, oldest first.
+SELECT * FROM transfer WHERE deadline <= :now AND deadline IS NOT NULL ORDER BY deadline LIMIT :most
+
+-- name: transfers_warn
+-- Open cases whose deadline is near and of which nobody was warned yet.
+SELECT * FROM transfer WHERE deadline > :now AND deadline <= :soon AND warned = 0 ORDER BY deadline LIMIT :most
+
+-- name: transfers_provisional
+-- Deadlines that were only a guess past the holiday table.
+SELECT * FROM transfer WHERE provisional = 1 AND deadline IS NOT NULL ORDER BY deadline LIMIT :most
 
 -- name: transfer_counts
 SELECT state, COUNT(*) AS n FROM transfer GROUP BY state

@@ -87,10 +87,17 @@ def test_revisions_when_listed_then_they_are_the_migrations() -> None:
 
 @pytest.mark.parametrize("name", ["queries.sql", "connector.sql"])
 def test_queries_when_loaded_then_every_statement_compiles_against_its_schema(tmp_path: Path, name: str) -> None:
-    schema = "schema.sql" if name == "queries.sql" else "connector_schema.sql"
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript((SQL / schema).read_text("utf-8"))
+    file = tmp_path / "migrated.db"
+    if name == "queries.sql":
+        upgrade(file)
+    with closing(sqlite3.connect(file)) as connection:
+        if name != "queries.sql":
+            connection.executescript((SQL / "connector_schema.sql").read_text("utf-8"))
         for query, text in load_queries(SQL / name).items():
             places = text.count("?")
-            values = [None] * places if places else {word.strip(":(),"): None for word in text.replace("(", " ").replace(",", " ").split() if word[0] == ":"}
+            values = (
+                [None] * places
+                if places
+                else {word.strip(":(),"): None for word in text.replace("(", " ").replace(",", " ").split() if word[0] == ":"}
+            )
             assert connection.execute("EXPLAIN " + text, values), query
