@@ -272,6 +272,10 @@ class _Offline(etree.Resolver):
         return self.resolve_string(source, context, base_url=address)
 
 
+# While lxml compiles a schema its loader stands in a place that all threads share, and the first to finish takes it away.
+_compiling = threading.Lock()
+
+
 class Schema:
     """A compiled XML schema, usable from any thread.
 
@@ -345,7 +349,8 @@ class Schema:
             parser.resolvers.add(_Offline(self._sources))
             try:
                 root = etree.fromstring(self._sources[self._main], parser, base_url=self._main)
-                validator = etree.XMLSchema(root)
+                with _compiling:
+                    validator = etree.XMLSchema(root)
             except (etree.XMLSyntaxError, etree.XMLSchemaParseError, OSError) as error:
                 raise ValueError(f"{self._main} is not a usable schema: {error}") from error
             self._compiled.validator = validator

@@ -22,6 +22,7 @@ from gateway.model.documents import (
     Confirmation,
     ConfirmationItem,
     Consent,
+    Correction,
     Decision,
     DecisionItem,
     Document,
@@ -141,6 +142,7 @@ _TABLE: Final[dict[type[Any], tuple[_Slot, ...]]] = {
     ),
     Posting: (_text("impossible", empty="<done/>"), _text("reference"), _moment("posted_at"), _RECORDS),
     Withdrawal: _texts("reason text"),
+    Correction: (*_texts("reason text"), _RECORDS),
 }
 
 _KINDS: Final[dict[type[Any], str]] = {
@@ -152,6 +154,7 @@ _KINDS: Final[dict[type[Any], str]] = {
     Decision: "decision",
     Posting: "posting",
     Withdrawal: "withdrawal",
+    Correction: "correction",
 }
 
 

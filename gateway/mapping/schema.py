@@ -32,6 +32,7 @@ ROOTS: Final[dict[str, str]] = {
     "decision": "decision",
     "posting": "posting",
     "withdrawal": "withdrawal",
+    "correction": "correction",
     "loss": "lossReport",
 }
 """Kind of document (the name of its schema file) to root element."""

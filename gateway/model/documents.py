@@ -146,10 +146,23 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """Content `withdrawal`, also content `refusal` of `decline`: a reason code and words."""
+    """A reason code and words.
+
+    Content `withdrawal`; also `refusal` (decline), `question` (ask), `answer` (supplement), `dispute`, `ruling` (uphold,
+    remit) and `order` (retry, cancel).
+    """
 
     reason: str
     text: str
 
 
-Document: TypeAlias = Identity | Request | Consent | Confirmation | Acknowledgement | Decision | Posting | Withdrawal
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Contents `revocation` and `amendment`: which records the source bank takes back or has corrected, and why."""
+
+    reason: str
+    text: str
+    records: tuple[str, ...]
+
+
+Document: TypeAlias = Identity | Request | Consent | Confirmation | Acknowledgement | Decision | Posting | Withdrawal | Correction

@@ -66,6 +66,8 @@ async def read_multipart(request: web.Request, url: str) -> HttpMessage:
     Raises FormatError, TrustError; HTTPRequestEntityTooLarge, HTTPRequestTimeout.
     """
     boundary = check_head(request.headers)
+    if (request.content_length or 0) > request.client_max_size:  # told beforehand: no need to wait for it
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
     try:
         async with asyncio.timeout(BODY_S):
             body = await request.read()

@@ -4,11 +4,13 @@ The client is a member; its keys are those of the trust file, its assertion is s
 is valid now.  Tokens are short-lived JWTs of the gateway's own key; nothing about them is stored.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, OAuth2Request
@@ -27,6 +29,8 @@ from gateway.web.keys import PARTS
 LIFETIME = timedelta(minutes=10)
 ASSERTION_LIFETIME_MAX_S = 300
 ASSERTION_CHARS_MAX = 8192
+FIELDS_MAX = 16
+FORM_S = 10.0
 ASSERTION_ALGORITHMS = ("EdDSA", "Ed25519", "ES256")
 SCOPE = "transfers:read"
 METHOD = "private_key_jwt"
@@ -221,14 +225,30 @@ ACCESS = web.AppKey("access", Access)
 
 async def post_token(request: web.Request) -> web.Response:
     """`POST /v1/token`."""
-    text = await request.text()
-    if request.content_type != "application/x-www-form-urlencoded" or len(text) > ASSERTION_CHARS_MAX:
-        raise FormatError("format.bad_form", "须为表单格式", "a token request is a short URL-encoded form")
-    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    try:
+        async with asyncio.timeout(FORM_S):
+            form = await _form(request)
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
     status, body, headers = await request.app[ACCESS].token_response(form, request.app[PARTS].base_url + "/v1/token")
     text = body if isinstance(body, str) else json.dumps(body)
     kept = {name: value for name, value in dict(headers).items() if name.lower() != "content-type"}
     return web.Response(status=status, text=text, headers=kept, content_type="application/json")
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """A short form of ASCII text.  Raises FormatError("format.bad_form")."""
+    try:
+        if request.content_type != "application/x-www-form-urlencoded" or (request.content_length or 0) > ASSERTION_CHARS_MAX:
+            raise ValueError("not a form, or a long one")
+        raw = await request.content.read(ASSERTION_CHARS_MAX + 1)
+        while len(raw) <= ASSERTION_CHARS_MAX and (more := await request.content.read(ASSERTION_CHARS_MAX + 1 - len(raw))):
+            raw += more
+        if len(raw) > ASSERTION_CHARS_MAX:
+            raise ValueError("a long form")
+        return dict(parse_qsl(raw.decode("ascii"), strict_parsing=True, max_num_fields=FIELDS_MAX))
+    except ValueError as error:
+        raise FormatError("format.bad_form", "须为表单格式", "a token request is a short URL-encoded form") from error
 
 
 def member_of(request: web.Request) -> str:

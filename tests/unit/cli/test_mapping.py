@@ -1,5 +1,6 @@
 """`ceg map`: every sample of every province is recognised and explained; personal values never show."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -89,3 +90,18 @@ def test_check_when_rules_are_wrong_then_exit_6_with_every_problem(tmp_path: Pat
     assert (ran.code, ran.out, ran.problem["code"]) == (6, "", "mapping.bad_ruleset")
     assert ran.problem["errors"]
     assert ceg("map", "check", "--rules", tmp_path).code == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("shanghai/samples/bad/record.missing--no-cb-id.json", "record.missing"),
+        ("shanghai/samples/bad/record.counter_mismatch--one-row-missing.json", "record.counter_mismatch"),
+        ("jiangsu/samples/bad/record.unknown_version--bb-2.0.xml", "record.unknown_version"),
+    ],
+)
+def test_explain_when_file_is_refused_whole_then_region_is_known_and_the_fault_named(name: str, code: str) -> None:
+    ran = ceg("map", "explain", SAMPLES / name, "--json")
+    told = ran.problem["code"] if ran.code else json.dumps(ran.document)
+    assert code in told
+    assert ran.code in {0, 4}

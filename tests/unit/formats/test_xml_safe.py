@@ -154,6 +154,28 @@ def test_escape_when_xml_cannot_hold_the_character_then_refused_by_code_point(po
         assert caught.value.facts == {"character": f"U+{point:04X}"}
 
 
+def test_plain_in_text_when_true_then_escaping_changes_nothing_whatever_the_character() -> None:
+    plain = [chr(point) for point in range(0x110000) if xml_safe.plain_in_text(chr(point))]
+    assert xml_safe.escape_text("".join(plain)) == "".join(plain)
+    assert {"A", " ", "课", "\U00020000"} <= set(plain)
+    assert not {"&", "<", ">", "\r", "\0", "\ud800", "\uffff"} & set(plain)
+
+
+def test_parse_own_xml_when_the_size_is_past_a_limit_then_refused_like_any_other() -> None:
+    limits = XmlLimits(bytes_max=60, nodes_max=4, text_max=20)
+    assert xml_safe.parse_own_xml(b"<a><b/><b/><b/></a>", limits=limits).tag == "a"
+    for content, code in (
+        (b"<a>" + b" " * 60 + b"</a>", "format.too_large"),
+        (b"<a><b/><b/><b/><b/></a>", "format.too_many_nodes"),
+        (b"<a>" + b"<b/>" * 9 + b"</a>", "format.too_many_nodes"),
+        (b"<a>" + b"x" * 21 + b"</a>", "format.too_large"),
+        (b"<a>", "format.malformed"),
+    ):
+        with pytest.raises(FormatError) as caught:
+            xml_safe.parse_own_xml(content, limits=limits)
+        assert caught.value.code == code
+
+
 def test_path_of_when_names_are_odd_or_repeated_then_places_and_stars() -> None:
     root = parse_xml("<a><b/><b><张三/></b></a>".encode())
     assert [xml_safe.path_of(node) for node in xml_safe.walk(root)] == ["/a", "/a/b[1]", "/a/b[2]", "/a/b[2]/*"]

@@ -216,6 +216,26 @@ def test_validate_when_the_bytes_are_not_xml_then_a_format_error() -> None:
             ask("withdrawal", b"<withdrawal>")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD.replace("learner_request", "no code"),
+        GOOD.replace("withdrawal", "posting"),
+        GOOD.replace("</withdrawal>", "<more/></withdrawal>"),
+        large_report(60_000, 1).replace("lossReport", "withdrawal"),
+    ],
+)
+def test_validate_own_when_the_document_is_invalid_then_the_same_problems_as_validate(content: str) -> None:
+    with pytest.raises(StandardError, match=r"standard\.invalid") as caught:
+        STANDARD.validate_own("withdrawal", content.encode())
+    assert [(problem.path, problem.code) for problem in caught.value.problems] == problems("withdrawal", content)
+
+
+def test_validate_own_when_valid_then_the_tree_that_validate_gives() -> None:
+    assert local_name(STANDARD.validate_own("withdrawal", GOOD.encode())) == "withdrawal"
+    assert len(next(children(STANDARD.validate_own("loss", large_report(2_000, 0).encode()), "losses"))) == 2_000
+
+
 def test_standard_when_the_folder_has_no_schemas_then_it_does_not_load(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="records"):
         Standard(tmp_path)
