@@ -1,7 +1,7 @@
 """The composition root: the only place that builds things.
 
-`build` takes clock, ids and chance; `ceg serve` passes the real ones, the sandbox may pass seeded
-ones.  Nothing else differs.
+`wire` takes clock, ids, chance, transport and database; `build` passes it HTTPS and the database's own
+threads, the simulation its network and its turns.  Nothing else differs.
 """
 
 import asyncio
@@ -9,10 +9,13 @@ import json
 import random
 import ssl
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
 import aiohttp
 import structlog
@@ -23,8 +26,10 @@ from gateway.adapters.loader import load_adapters
 from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
 from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.errors import GatewayError, SettingsError
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.members import Channel
+from gateway.federation.channels.https import HttpsChannel, MessageChannel
+from gateway.federation.channels.sftp import SftpChannel, SftpKeys, SftpPlace
+from gateway.federation.channels.soap import SoapChannel
+from gateway.federation.members import Channel, Member
 from gateway.federation.protocol import ENVELOPE_BYTES_MAX, GATEWAY_ID
 from gateway.federation.registry import TrustFile
 from gateway.federation.registry_watch import diff, warnings
@@ -34,15 +39,16 @@ from gateway.model.codes import load_code_tables
 from gateway.model.ports import Clock, IdSource
 from gateway.settings import Listen, Settings
 from gateway.storage.committer import Committer
-from gateway.storage.database import load_queries
+from gateway.storage.database import Database, load_queries
 from gateway.storage.schema import upgrade
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.system import data_folder, package_folder
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
 from gateway.transfers.access import use_assertion
 from gateway.transfers.answers import Answer
-from gateway.transfers.courier import Courier, Pace
+from gateway.transfers.courier import Carrier, Courier, Pace, PushCarrier
 from gateway.transfers.dispatch import Dispatcher
+from gateway.transfers.file_exchange import FileCarrier, FileExchange
 from gateway.transfers.intake import Reader
 from gateway.transfers.log_files import LogFiles
 from gateway.transfers.log_reading import LogReading
@@ -58,6 +64,8 @@ from gateway.web.token import Access
 
 log = structlog.get_logger("gateway.app")
 DATABASE_FILE = "gateway.db"
+OpenDatabase: TypeAlias = Callable[[Path, Mapping[str, str]], Awaitable[Database]]
+"""A migrated file and the named statements → the database."""
 FIELD_BYTES_MAX = ENVELOPE_BYTES_MAX + 1024
 """An envelope travels in one header field; servers' usual limit of 8 KiB is too small for it."""
 
@@ -126,12 +134,13 @@ class Gateway:
 
     settings: Settings
     tools: Tools
-    database: SqliteDatabase
+    database: Database
     committer: Committer[Change, Answer]
     ledger: Ledger
     registry: Registry
     receiver: Receiver
     courier: Courier
+    exchanges: tuple[FileExchange, ...]
     parts: Parts
     access: Access
     ids: IdSource
@@ -148,6 +157,8 @@ class Gateway:
             tasks.create_task(self.committer.run())
             await self.sync_registry(self.registry.trust)
             tasks.create_task(self.courier.run())
+            for exchange in self.exchanges:
+                tasks.create_task(exchange.run(self.settings.sftp.poll_s))
             tasks.create_task(self._watch_trust())
             self.parts.ready.set()
 
@@ -172,14 +183,32 @@ class Gateway:
 async def build(
     settings: Settings, session: aiohttp.ClientSession, clock: Clock, ids: IdSource, chance: random.Random, tools: Tools
 ) -> Gateway:
-    """Open the database and wire a node.  Raises SettingsError, TrustError, StorageError."""
+    """A node that speaks HTTPS and SOAP over `session`.  Raises SettingsError, TrustError, StorageError."""
+    timeout_s = settings.delivery.timeout_s
+    return await wire(settings, HttpsChannel(session, timeout_s), clock, ids, chance, tools, soap=SoapChannel(session, timeout_s))
+
+
+async def wire(
+    settings: Settings,
+    channel: MessageChannel,
+    clock: Clock,
+    ids: IdSource,
+    chance: random.Random,
+    tools: Tools,
+    open_database: OpenDatabase = SqliteDatabase.open,
+    soap: MessageChannel | None = None,
+) -> Gateway:
+    """Open the database and wire a node; without `soap` its members are posted to over `channel`.
+
+    Raises SettingsError, TrustError, StorageError.
+    """
     trust = load_trust(settings)
     trust.check_current(clock.now())
     for expiry in warnings(trust, clock.now()):
         log.warning("runs_out", what=expiry.what, subject=expiry.subject, kid=expiry.kid, within_days=expiry.within_days)
     file = settings.node.data_folder / DATABASE_FILE
     upgrade(file)
-    database = await SqliteDatabase.open(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
+    database = await open_database(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
     registry = Registry(trust)
     members = trust.data.members
     adapters = {member.id: tools.regions[member.region] for member in members}
@@ -215,14 +244,18 @@ async def build(
         ids=ids,
     )
     delivery = settings.delivery
+    files = sftp_channels(settings, members)
     courier = Courier(
         dispatcher,
-        HttpsChannel(session, delivery.timeout_s),
         committer,
-        {member.id: member.endpoint for member in members if member.channel is Channel.PUSH},
+        _carriers(settings, members, dispatcher, {Channel.PUSH: channel, Channel.SOAP: soap or channel}, files),
         clock,
         chance,
-        Pace(delivery.first_s, delivery.most_s, delivery.acknowledge_s, delivery.idle_s),
+        Pace(delivery.first_s, delivery.most_s, delivery.idle_s),
+    )
+    patience = timedelta(seconds=settings.sftp.patience_s)
+    exchanges = tuple(
+        FileExchange(member, files[member], receiver.receive, courier.heard_from, clock, patience) for member in sorted(files)
     )
     lanes.append(courier)
     parts = Parts(
@@ -236,7 +269,41 @@ async def build(
         body_bytes_max=settings.listen.body_bytes_max,
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
-    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, parts, access, ids, clock)
+    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, parts, access, ids, clock)
+
+
+def sftp_channels(settings: Settings, members: Sequence[Member]) -> dict[str, SftpChannel]:
+    """For each member that speaks in files.  Raises SettingsError `settings.sftp` when there is one and no key to use."""
+    spoken = [member for member in members if member.channel is Channel.SFTP]
+    if not spoken:
+        return {}
+    key, hosts = settings.sftp.private_key_file, settings.sftp.known_hosts_file
+    if key is None or hosts is None:
+        raise SettingsError(
+            "settings.sftp",
+            "信任文件中有 SFTP 成员,须设置 sftp 的私钥与主机公钥文件",
+            "the trust file names SFTP members: set both [sftp] files",
+        )
+    keys = SftpKeys(key, hosts)
+    keys.check()
+    return {member.id: SftpChannel(SftpPlace.read(member.endpoint), keys, settings.sftp.timeout_s) for member in spoken}
+
+
+def _carriers(
+    settings: Settings,
+    members: Sequence[Member],
+    dispatcher: Dispatcher,
+    pushes: Mapping[Channel, MessageChannel],
+    files: Mapping[str, SftpChannel],
+) -> dict[str, Carrier]:
+    """How each member that is sent to is reached; a mailbox is not: its member comes and asks."""
+    found: dict[str, Carrier] = {}
+    for member in members:
+        if member.channel in pushes:
+            found[member.id] = PushCarrier(dispatcher, pushes[member.channel], member.endpoint, settings.delivery.acknowledge_s)
+        elif member.id in files:
+            found[member.id] = FileCarrier(dispatcher, files[member.id], settings.sftp.acknowledge_s)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

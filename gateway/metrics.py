@@ -10,4 +10,8 @@ BATCH_CHANGES = Gauge("ceg_batch_changes", "Changes per commit, on average since
 LOG_SIZE = Gauge("ceg_log_tree_size", "Leaves in the transfer log", registry=REGISTRY)
 TRANSFERS = Gauge("ceg_transfers", "Transfers by state", ["state"], registry=REGISTRY)
 OWED = Gauge("ceg_owed_messages", "Messages owed, by member and state", ["member", "state"], registry=REGISTRY)
+FILE_MESSAGES = Counter(
+    "ceg_file_messages_total", "Messages found in folders, by member and result", ["member", "result"], registry=REGISTRY
+)
+FILES_INCOMPLETE = Gauge("ceg_files_incomplete", "Messages whose files have been missing for too long", ["member"], registry=REGISTRY)
 BUILD = Gauge("ceg_build_info", "Version of this program", ["version"], registry=REGISTRY)

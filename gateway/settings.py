@@ -75,6 +75,21 @@ class Delivery(_Section):
     timeout_s: Seconds = Field(default=15.0, description="一次发送的时限 / one try takes at most")
 
 
+class Sftp(_Section):
+    """Members that speak in files.  Off unless both files are set; the folders are in the trust file."""
+
+    private_key_file: Path | None = Field(default=None, description="网关登录用的私钥(OpenSSH) / the gateway's own login key (OpenSSH)")
+    known_hosts_file: Path | None = Field(
+        default=None, description="固定的主机公钥(known_hosts 写法) / pinned host keys (known_hosts form)"
+    )
+    poll_s: Seconds = Field(default=30.0, description="查看目录的间隔 / how often folders are looked at")
+    patience_s: Seconds = Field(default=3600.0, description="文件不齐多久报警 / how long a message may lie incomplete before an alarm")
+    acknowledge_s: Seconds = Field(
+        default=86_400.0, description="放出的消息等待签收的时间 / how long a message laid down waits for its acknowledgement"
+    )
+    timeout_s: Seconds = Field(default=60.0, description="一次操作的时限 / one operation takes at most")
+
+
 class Log(_Section):
     """The transfer log."""
 
@@ -91,6 +106,7 @@ class Settings(BaseSettings):
     trust: Trust = Trust()
     keys: Keys = Keys()
     delivery: Delivery = Delivery()
+    sftp: Sftp = Sftp()
     log: Log = Log()
 
     @classmethod

@@ -4,7 +4,7 @@ from gateway.cli.exits import ExitCode, exit_of
 from gateway.errors import GatewayError
 from gateway.federation.protocol import status_of
 from gateway.model.canonical import Json
-from gateway.web.errors import PROBLEM_TYPE
+from gateway.transfers.problems import PROBLEM_TYPE
 
 _STATUS = {ExitCode.USAGE: 400, ExitCode.NOT_FOUND: 404, ExitCode.INVALID: 422, ExitCode.CONFLICT: 409, ExitCode.UNREACHABLE: 504}
 

@@ -22,7 +22,7 @@ from gateway.client.receipts import Judge
 from gateway.crypto.digests import salted_digest
 from gateway.errors import ConsentError, PeerError, TransferLogError
 from gateway.federation.envelope import VerifiedEnvelope, open_envelope
-from gateway.federation.message import Content
+from gateway.federation.message import Content, KeyFinder
 from gateway.federation.protocol import GATEWAY_ID
 from gateway.formats.json_safe import read_json
 from gateway.mapping.documents import read
@@ -36,6 +36,8 @@ from gateway.model.transfer import ItemState, transfer_id
 from gateway.transferlog.leaf import Leaf
 
 Contents = Mapping[str, Content]
+LEAVES_MAX = 64
+"""Earlier leaves that a case may bring: it has a handful of signed acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class CaseReader:
         token, content = told.get("envelope"), contents.get("decision")
         if not isinstance(token, str) or content is None:
             raise _off("the notice brings no signed decision")
-        signed = open_envelope(token, keys=self.judge.trust.finder(datetime.fromisoformat(leaf.at)))
+        signed = open_envelope(token, keys=self._keys_at(self._spoken(scope, told, leaf).get(token, leaf.at)))
         if (signed.iss, signed.act, signed.scp, signed.jti) != (case.get("accepting"), "decide", scope, told.get("decision")):
             raise _off("the decision is not the accepting bank's for this transfer")
         _covers(signed, contents, ("decision",))
@@ -162,13 +164,24 @@ class CaseReader:
         found = told.get("envelopes")
         if not isinstance(found, dict):
             raise _off("the banks' envelopes are missing")
-        keys = self.judge.trust.finder(datetime.fromisoformat(leaf.at))
-        envelopes = [open_envelope(str(token), keys=keys) for token in found.values()]
+        spoken = self._spoken(scope, told, leaf)
+        envelopes = [open_envelope(str(token), keys=self._keys_at(spoken.get(str(token), leaf.at))) for token in found.values()]
         if leaf.envelope and leaf.envelope not in found.values():
             raise _off("the leaf's own envelope is not among those shown")
         if any(each.aud != GATEWAY_ID for each in envelopes):
             raise _off("an envelope was meant for somebody else")
         return leaf, envelopes
+
+    def _spoken(self, scope: str, told: Mapping[str, Any], last: Leaf) -> dict[str, str]:
+        """When each envelope was logged, by its own leaf: a key revoked since then was valid when it spoke."""
+        shown = told.get("leaves", [])
+        if not isinstance(shown, list) or len(shown) > LEAVES_MAX or not all(isinstance(each, dict) for each in shown):
+            raise _off("the earlier leaves do not have their form")
+        leaves = [self._leaf(scope, each)[0] for each in shown]
+        return {leaf.envelope: leaf.at for leaf in (*leaves, last)}
+
+    def _keys_at(self, at: str) -> KeyFinder:
+        return self.judge.trust.finder(datetime.fromisoformat(at))
 
     def _mapped(self, request: Request, contents: Contents, told: Mapping[str, Any]) -> RegionalPart:
         """The mapping again over the source's own part: the same bytes, under the mapping the case names."""

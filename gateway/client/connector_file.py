@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gateway.crypto.keys import SigningKey, VerifyKey
+from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
 from gateway.errors import Problem, SettingsError
 from gateway.federation.registry import TrustFile
 
 PATHS: Final = ("folder", "key_file", "trust_file", "trust_signature_file", "registry_key_file")
 TEXTS: Final = ("member", "gateway_url")
-OPTIONAL: Final = ("endpoint_host", "endpoint_port")
+OPTIONAL: Final = ("endpoint_host", "endpoint_port", "pull_url", "pull_token_file")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorFile:
-    """`folder` holds the connector's database and the folder bank.  Host and port are where a pushed member listens."""
+    """`folder` holds the connector's database and the folder bank.  Host and port are where a pushed member listens.
+
+    `pull_url` is the bank's own chain endpoint, for a bank that is pulled; "" for none.
+    """
 
     member: str
     gateway_url: str
@@ -29,6 +32,8 @@ class ConnectorFile:
     registry_key_file: Path
     endpoint_host: str = "127.0.0.1"
     endpoint_port: int = 8481
+    pull_url: str = ""
+    pull_token_file: Path | None = None
 
     @classmethod
     def load(cls, path: Path) -> "ConnectorFile":
@@ -45,15 +50,29 @@ class ConnectorFile:
         url = urlsplit(str(table.get("gateway_url", "")))
         if url.scheme not in {"http", "https"} or not url.netloc or url.path not in {"", "/"}:
             problems.append(_problem("gateway_url", "应为不带路径的网址", "must be a URL without a path"))
+        pull = urlsplit(str(table.get("pull_url", "")))
+        if "pull_url" in table and (pull.scheme not in {"http", "https"} or not pull.netloc):
+            problems.append(_problem("pull_url", "应为网址", "must be a URL"))
         if problems:
             raise SettingsError("settings.connector", "连接程序配置有误", "the connector's settings are wrong", problems=tuple(problems))
         paths = {name: path.parent / table[name] for name in PATHS}
         more = {name: table[name] for name in OPTIONAL if name in table}
+        if "pull_token_file" in more:
+            more["pull_token_file"] = path.parent / str(more["pull_token_file"])
         return cls(member=table["member"], gateway_url=table["gateway_url"].rstrip("/"), **paths, **more)
 
     def key(self) -> SigningKey:
         """The bank's key.  Raises SettingsError."""
         return SigningKey.load(self.key_file)
+
+    def pull_token(self) -> str:
+        """The bearer token for the bank's own endpoint.  Raises SettingsError when its file cannot be used."""
+        if self.pull_token_file is None:
+            return ""
+        try:
+            return read_secret_file(self.pull_token_file).decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise SettingsError("settings.connector", "令牌文件无法使用", "the token file cannot be used") from error
 
     def trust(self) -> TrustFile:
         """The trust file under its pinned key.  Raises SettingsError, TrustError."""

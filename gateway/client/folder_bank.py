@@ -44,6 +44,10 @@ class FolderBank:
         for name in ("feeds", "review", "bookings"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
+    def accounts(self) -> list[str]:
+        """The accounts of all learners this bank knows."""
+        return sorted({account for account in self._accounts().values() if account})
+
     def account_of(self, request: Request, identity: Identity) -> Account:
         del request
         account = self._accounts().get(identity.citizen_id, "")

@@ -21,6 +21,7 @@ from gateway.model.ports import Clock, IdSource
 from gateway.storage.database import Write
 
 BUSY_WAIT_S = 0.05
+MESSAGES_PATH = "/v1/messages"
 
 Post: TypeAlias = Callable[[str, str, Sequence[Content]], Awaitable[HttpAnswer]]
 """URL, token, contents → the answer.  Raises PeerError; a `PeerUnavailableError` is tried again."""
@@ -28,7 +29,10 @@ Post: TypeAlias = Callable[[str, str, Sequence[Content]], Awaitable[HttpAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Who this connector speaks for, and with what.  `gateway_url` has no path; `mailbox`: it polls instead of being pushed to."""
+    """Who this connector speaks for, and with what.  `gateway_url` has no path; `mailbox`: it polls instead of being pushed to.
+
+    `messages_path` is where its messages go: `/v1/messages`, or `/v1/soap` where `post` speaks SOAP.
+    """
 
     member: str
     key: SigningKey
@@ -40,6 +44,7 @@ class Setup:
     ids: IdSource
     chance: random.Random
     pace: Pace = field(default_factory=Pace)
+    messages_path: str = MESSAGES_PATH
 
 
 class Office:

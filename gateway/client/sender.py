@@ -23,7 +23,6 @@ from gateway.model.transfer import CLOSED, Act
 from gateway.storage.connector_schema import CaseRow, OutboxRow
 from gateway.storage.database import Write
 
-MESSAGES_PATH = "/v1/messages"
 IN_FLIGHT_MAX = 16
 PASSING = frozenset({"trust.stale", "trust.not_yet_valid", "trust.key_not_valid", "trust.suspended"})
 """Refusals that another time, another clock or another key may cure: the message is signed again later."""
@@ -65,7 +64,7 @@ class Sender:
     async def _try(self, row: OutboxRow) -> VerifiedAnswer | Write:
         setup = self._office.setup
         contents = tuple((await self._office.store.contents("out", row.jti)).values())
-        url = setup.gateway_url + MESSAGES_PATH
+        url = setup.gateway_url + setup.messages_path
         now = setup.clock.now()
         claims: dict[str, Any] = json.loads(row.claims)
         token = seal(

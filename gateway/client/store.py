@@ -147,6 +147,10 @@ class Store:
     async def kept(self, most: int) -> list[InboxRow]:
         return [InboxRow(*row) for row in await self._database.fetch("inbox_kept", most=most)]
 
+    async def inbox(self) -> list[InboxRow]:
+        """Everything the gateway ever sent, in order of arrival."""
+        return [InboxRow(*row) for row in await self._database.fetch("inbox_all")]
+
     async def refused(self) -> list[InboxRow]:
         """Messages of the gateway that did not hold: something for a person."""
         return [InboxRow(*row) for row in await self._database.fetch("inbox_refused")]

@@ -16,6 +16,8 @@ class Channel(StrEnum):
     """How a message reaches the member."""
 
     PUSH = "push"
+    SOAP = "soap"
+    SFTP = "sftp"
     MAILBOX = "mailbox"
 
 
@@ -73,7 +75,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A bank in the registry.  `region` names its adapter's folder; `city_code` is a GB/T 2260 code; `endpoint` is "" for a mailbox."""
+    """A bank in the registry.  `region` names its adapter's folder; `city_code` is a GB/T 2260 code; `endpoint` is a URL, "" for a mailbox."""
 
     id: str
     name: Name

@@ -95,10 +95,10 @@ def from_soap(raw: bytes) -> RawMessage:
     headers: list[tuple[str, str]] = []
     parts: list[HttpPart] = []
     for child in children(body):
-        if _is(child, "envelope") and not attributes(child):
+        named = _own(child)
+        if _is(child, "envelope") and not named:
             headers.append((protocol.HEADER_ENVELOPE, text_of(child).strip()))
-        elif _is(child, "content") and attributes(child).keys() == {"name", "type", "secret"}:
-            named = attributes(child)
+        elif _is(child, "content") and named.keys() == {"name", "type", "secret"}:
             headers.append((protocol.HEADER_SECRET, f"{named['name']}={named['secret']}"))
             parts.append(HttpPart(named["name"], _bytes(child), named["type"]))
         else:
@@ -142,7 +142,7 @@ def read_answer(raw: bytes) -> SoapAnswer | SoapFault:
     if fault is not None:
         return _read_fault(fault)
     body = open_envelope(root).body
-    named = attributes(body)
+    named = _own(body)
     if not _is(body, "answer") or named.keys() != {"status", "repeated"} or named["repeated"] not in _YES_NO:
         raise _fault("neither an answer nor a fault")
     return SoapAnswer(_status(named["status"]), base64_bytes(body), _YES_NO[named["repeated"]])
@@ -163,7 +163,7 @@ def _read_fault(fault: Element) -> SoapFault:
     ours = next((each for each in children(detail) if _is(each, "problem")), None) if detail is not None else None
     if ours is None:
         return SoapFault(0, b"", retry=server, server=server)
-    named = attributes(ours)
+    named = _own(ours)
     return SoapFault(_status(named.get("status", "")), base64_bytes(ours), retry=named.get("retry") == "true", server=server)
 
 
@@ -171,6 +171,11 @@ def _status(text: str) -> int:
     if len(text) == 3 and text.isascii() and text.isdecimal() and 200 <= int(text) <= 599:
         return int(text)
     raise _fault("a status that is none")
+
+
+def _own(element: Element) -> dict[str, str]:
+    """Attributes without namespace; SOAP stacks add some of theirs (`xsi:type`), which say nothing to us."""
+    return {name: value for name, value in attributes(element).items() if not name.startswith("{")}
 
 
 def _is(element: Element, name: str) -> bool:

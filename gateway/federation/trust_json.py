@@ -30,6 +30,7 @@ _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]
 _REGION: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CITY: Final = re.compile(r"[0-9]{6}")
 _ENDPOINT: Final = re.compile(r"https://[!-~]{1,500}|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]{0,500})?|")
+_SFTP: Final = re.compile(r"sftp://[a-z_][a-z0-9_.-]{0,31}@[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?(?:/[A-Za-z0-9_-]{1,64}){1,8}")
 _TEXT: Final = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 _VKEY: Final = re.compile(r"[!-~]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{1,200}={0,2}|")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -177,20 +178,20 @@ class _Reader:
         names = ("id", "name", "region", "city_code", "endpoint", "channel", "status", "contact", "keys")
         found = self.members(value, path, *names)
         if found["channel"] not in set(Channel) or found["status"] not in set(Status):
-            self.wrong(path, "channel is push or mailbox, status is active or suspended")
+            self.wrong(path, "channel is push, soap, sftp or mailbox, status is active or suspended")
         member = Member(
             id=self.member_id(found["id"], f"{path}.id"),
             name=self.name(found["name"], f"{path}.name"),
             region=self.text(found["region"], f"{path}.region", _REGION),
             city_code=self.text(found["city_code"], f"{path}.city_code", _CITY),
-            endpoint=self.text(found["endpoint"], f"{path}.endpoint", _ENDPOINT),
-            channel=Channel.MAILBOX if found["channel"] == Channel.MAILBOX else Channel.PUSH,
+            endpoint=self.text(found["endpoint"], f"{path}.endpoint", _SFTP if found["channel"] == Channel.SFTP else _ENDPOINT),
+            channel=Channel(found["channel"]) if found["channel"] in set(Channel) else Channel.PUSH,
             status=Status.ACTIVE if found["status"] == Status.ACTIVE else Status.SUSPENDED,
             contact=self.text(found["contact"], f"{path}.contact", _TEXT),
             keys=self.keys(found["keys"], f"{path}.keys"),
         )
-        if member.channel is Channel.PUSH and not member.endpoint:
-            self.wrong(f"{path}.endpoint", "a member that is pushed to needs an endpoint")
+        if member.channel is not Channel.MAILBOX and not member.endpoint:
+            self.wrong(f"{path}.endpoint", "a member that is sent to needs an endpoint")
         return member
 
     def gateway(self, value: Any, path: str) -> GatewayRecord:

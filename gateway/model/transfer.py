@@ -119,15 +119,19 @@ def _rule(act: Act, role: Role, states: set[State], to: tuple[State, ...], *leaf
 
 S = State
 ANY_OPEN = set(State) - CLOSED
+AGAIN = (S.DELIVERING, S.REJECTED)
+STANDS = (S.POSTING, S.SETTLED, S.REJECTED, S.EXPIRED)
+"""Where a dispute may have begun, and where its case goes back to when the decision stands."""
 TABLE: tuple[Rule, ...] = (
     _rule(Act.CONFIRM, Role.SOURCE, {S.CONFIRMING}, (S.DELIVERING, S.REJECTED), "transfer.confirmed", "transfer.rejected"),
     _rule(Act.DECLINE, Role.SOURCE, {S.CONFIRMING}, (S.REJECTED,), "transfer.rejected"),
     _rule(Act.ACKNOWLEDGE, Role.ACCEPTING, {S.DELIVERING, S.HELD}, (S.REVIEWING, S.REJECTED), "transfer.delivered", "transfer.rejected"),
     _rule(Act.ASK, Role.ACCEPTING, {S.REVIEWING}, (S.SUPPLEMENTING,), "transfer.asked", names_ver=True),
-    _rule(Act.SUPPLEMENT, Role.SOURCE, {S.SUPPLEMENTING}, (S.DELIVERING,), "transfer.supplemented", names_ver=True),
-    _rule(Act.AMEND, Role.SOURCE, set(BEFORE_DECISION), (S.DELIVERING,), "transfer.amended", names_ver=True),
+    _rule(Act.SUPPLEMENT, Role.SOURCE, {S.SUPPLEMENTING}, AGAIN, "transfer.supplemented", "transfer.rejected", names_ver=True),
+    _rule(Act.AMEND, Role.SOURCE, set(BEFORE_DECISION) - {S.CONFIRMING}, AGAIN, "transfer.amended", "transfer.rejected", names_ver=True),
     _rule(Act.AMEND, Role.SOURCE, {S.POSTING, S.SETTLED}, (S.DISPUTED,), "transfer.amended", names_ver=True),
-    _rule(Act.REVOKE, Role.SOURCE, set(State), (), "record.revoked", "item.recalled"),
+    _rule(Act.REVOKE, Role.SOURCE, set(BEFORE_DECISION), (S.REJECTED,), "record.revoked", "transfer.rejected"),
+    _rule(Act.REVOKE, Role.SOURCE, set(State) - BEFORE_DECISION, (), "record.revoked"),
     _rule(
         Act.DECIDE,
         Role.ACCEPTING,
@@ -139,18 +143,20 @@ TABLE: tuple[Rule, ...] = (
     ),
     _rule(Act.POSTED, Role.SOURCE, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED), "transfer.posted", "transfer.settled"),
     _rule(Act.POSTED, Role.ACCEPTING, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED, S.DISPUTED), "transfer.posted", "transfer.settled"),
+    _rule(Act.POSTED, Role.ACCEPTING, {S.SETTLED, S.DISPUTED, S.HELD}, (S.SETTLED, S.RECALLED), "item.recalled"),
     _rule(Act.WITHDRAW, Role.FACING, set(BEFORE_DECISION) | {S.HELD}, (S.WITHDRAWN,), "transfer.withdrawn"),
     _rule(Act.DISPUTE, Role.SOURCE, {S.SETTLED, S.REJECTED, S.EXPIRED}, (S.DISPUTED,), "transfer.disputed"),
     _rule(Act.DISPUTE, Role.FACING, {S.SETTLED, S.REJECTED, S.EXPIRED}, (S.DISPUTED,), "transfer.disputed"),
-    _rule(Act.UPHOLD, Role.ACCEPTING, {S.DISPUTED}, (S.DISPUTED, S.SETTLED), "transfer.upheld"),
-    _rule(Act.UPHOLD, Role.PRESIDING, {S.DISPUTED}, (S.SETTLED,), "transfer.upheld"),
+    _rule(Act.UPHOLD, Role.ACCEPTING, {S.DISPUTED}, (), "transfer.upheld"),
+    _rule(Act.UPHOLD, Role.PRESIDING, {S.DISPUTED}, STANDS, "transfer.upheld"),
     _rule(Act.REMIT, Role.PRESIDING, {S.DISPUTED}, (S.REVIEWING,), "transfer.remitted"),
-    _rule(Act.RETRY, Role.PRESIDING, {S.HELD}, (S.DELIVERING, S.POSTING), "operator.retried"),
+    _rule(Act.RETRY, Role.PRESIDING, {S.HELD}, (S.DELIVERING, S.POSTING, S.SETTLED), "operator.retried"),
     _rule(Act.CANCEL, Role.PRESIDING, {S.HELD}, (S.WITHDRAWN,), "operator.cancelled"),
     _rule(Act.EXPIRE, Role.GATEWAY, {S.CONFIRMING, S.REVIEWING, S.HELD}, (S.EXPIRED,), "transfer.expired"),
-    _rule(Act.HOLD, Role.GATEWAY, {S.DELIVERING, S.POSTING}, (S.HELD,), "transfer.held"),
+    _rule(Act.HOLD, Role.GATEWAY, {S.DELIVERING, S.POSTING, S.SETTLED}, (S.HELD,), "transfer.held"),
     _rule(Act.ESCALATE, Role.GATEWAY, {S.DISPUTED, S.HELD}, (), "transfer.escalated"),
-    _rule(Act.LAPSE, Role.GATEWAY, {S.SUPPLEMENTING, S.DISPUTED}, (S.REVIEWING, S.SETTLED), "transfer.lapsed"),
+    _rule(Act.LAPSE, Role.GATEWAY, {S.SUPPLEMENTING}, (S.REVIEWING,), "transfer.lapsed"),
+    _rule(Act.LAPSE, Role.GATEWAY, {S.DISPUTED}, STANDS, "transfer.lapsed"),
     _rule(Act.RESCHEDULE, Role.GATEWAY, ANY_OPEN, (), "transfer.rescheduled"),
 )
 
@@ -158,6 +164,8 @@ CARRIED_OUT = frozenset(
     {
         Act.REQUEST, Act.CONFIRM, Act.DECLINE, Act.ACKNOWLEDGE, Act.DECIDE, Act.POSTED, Act.WITHDRAW,
         Act.FORWARD, Act.NOTIFY, Act.NOTED, Act.COLLECT, Act.FETCH, Act.REFUSAL,
+        Act.ASK, Act.SUPPLEMENT, Act.AMEND, Act.REVOKE, Act.DISPUTE, Act.UPHOLD, Act.REMIT, Act.RETRY, Act.CANCEL,
+        Act.EXPIRE, Act.HOLD, Act.ESCALATE, Act.LAPSE, Act.RESCHEDULE,
     }
 )  # fmt: skip
 """What this version carries out.  Any other act answers `transfer.not_yet`."""

@@ -17,30 +17,35 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from gateway.app import Gateway, Tools, build, load_tools, serving
+from gateway.app import Gateway, Tools, build, load_tools, region_settings, serving
 from gateway.client.cases import Tools as CaseTools
+from gateway.client.chain_feed import ChainFeed, chain_starts
 from gateway.client.connector import Connector
 from gateway.client.connector_file import ConnectorFile
 from gateway.client.folder_bank import FolderBank
-from gateway.client.office import Setup
+from gateway.client.office import MESSAGES_PATH, Setup
 from gateway.client.pace import Pace
 from gateway.client.store import Store
 from gateway.errors import GatewayError, SettingsError
-from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.channels.cursor import CursorChannel
+from gateway.federation.channels.https import HttpsChannel, MessageChannel
+from gateway.federation.channels.soap import SoapChannel
 from gateway.federation.members import Channel
 from gateway.federation.protocol import status_of
 from gateway.simulator.banks import SimulatedBank
 from gateway.simulator.people import MEMBERS
-from gateway.simulator.sandbox import PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
 from gateway.storage.connector_schema import open_connector
 from gateway.system import SystemClock, SystemIds
 from gateway.web.member_api import read_multipart
+from gateway.web.soap_api import SOAP_PATH, read_soap, soap_fault
 
 INBOX_PATH = "/inbox"
 BODY_BYTES_MAX = 20 * 1024 * 1024
 TIMEOUT_S = 10.0
 HURRIED = Pace(first_s=0.2, most_s=5.0, idle_s=0.5, poll_s=0.15)
 TRUST_POLL_S = 5.0
+PULL_S = 60.0
 log = structlog.get_logger("gateway.connector")
 
 
@@ -58,7 +63,7 @@ class Sandbox:
     chance: random.Random
 
 
-def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH) -> web.Application:
+def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH, *, soap: bool = False) -> web.Application:
     """What a pushed member listens with: one route, which takes messages of the gateway bound to `url`.
 
     The list holds the one connector once it is there; before that the member asks to try later.
@@ -68,11 +73,11 @@ def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH) -> 
         if not connectors:
             return web.Response(status=503)
         try:
-            message = await read_multipart(request, url)
+            message = await (read_soap(request, url) if soap else read_multipart(request, url))
             await connectors[0].take(message.raw, message.target)
         except GatewayError as error:
             log.warning("message_not_taken", member=connectors[0].member, code=error.code, reason=error.facts.get("reason"))
-            return web.json_response({"code": error.code}, status=status_of(error.code))
+            return soap_fault(error) if soap else web.json_response({"code": error.code}, status=status_of(error.code))
         return web.Response(status=202)
 
     app = web.Application(client_max_size=BODY_BYTES_MAX)
@@ -102,7 +107,7 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         session = await stack.enter_async_context(aiohttp.ClientSession())
         channel = HttpsChannel(session, TIMEOUT_S)
         waiting: dict[str, list[Connector]] = {member: [] for member in PUSHED}
-        endpoints = {member: await _listen(stack, waiting[member]) for member in PUSHED}
+        endpoints = {member: await _listen(stack, waiting[member], soap=_speaks_soap(member)) for member in PUSHED}
         files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids)
         gateway = await build(files.settings, session, clock, ids, random.SystemRandom(), tools)
         listening = await stack.enter_async_context(serving(gateway))
@@ -116,9 +121,10 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
             stack.push_async_callback(store.close)
             setup = Setup(
                 member, files.bank_keys[member], files.trust, listening.member_api, member not in PUSHED, case_tools, clock, ids,
-                random.SystemRandom(), HURRIED,
+                random.SystemRandom(), HURRIED, SOAP_PATH if _speaks_soap(member) else MESSAGES_PATH,
             )  # fmt: skip
-            connectors[member] = Connector(setup, banks[member], store, channel.post)
+            own: MessageChannel = SoapChannel(session, TIMEOUT_S) if _speaks_soap(member) else channel
+            connectors[member] = Connector(setup, banks[member], store, own.post)
             waiting.get(member, []).append(connectors[member])
         works = [tasks.create_task(connector.run()) for connector in connectors.values()]
         addresses = {
@@ -145,7 +151,8 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
     if member is None or trust.find_key(settings.member, key.kid) is None:
         raise SettingsError("settings.connector", "信任文件中没有该成员或其公钥", "the trust file knows no such member with this key")
     regions = {each.id: tools.regions[each.region] for each in trust.data.members}
-    pushed = member.channel is Channel.PUSH
+    soap = member.channel is Channel.SOAP
+    pushed = soap or member.channel is Channel.PUSH
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         store = Store(await open_connector(settings.folder / "connector.db"))
@@ -153,16 +160,22 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
         bank = FolderBank(settings.folder, regions[member.id], await store.known_ids(), clock)
         setup = Setup(
             member.id, key, trust, settings.gateway_url, not pushed, CaseTools(regions, tools.mapper, tools.standard), clock, ids,
-            random.SystemRandom(),
+            random.SystemRandom(), messages_path=SOAP_PATH if soap else MESSAGES_PATH,
         )  # fmt: skip
-        connector = Connector(setup, bank, store, HttpsChannel(session, TIMEOUT_S).post)
+        channel: MessageChannel = SoapChannel(session, TIMEOUT_S) if soap else HttpsChannel(session, TIMEOUT_S)
+        connector = Connector(setup, bank, store, channel.post)
         if pushed:
-            runner = web.AppRunner(inbox_app([connector], member.endpoint, urlsplit(member.endpoint).path), access_log=None)
+            inbox = inbox_app([connector], member.endpoint, urlsplit(member.endpoint).path, soap=soap)
+            runner = web.AppRunner(inbox, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, settings.endpoint_host, settings.endpoint_port).start()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         works = [tasks.create_task(connector.run()), tasks.create_task(_watch(settings, connector))]
+        if settings.pull_url:
+            pulled = CursorChannel(session, settings.pull_url, TIMEOUT_S, settings.pull_token())
+            feed = ChainFeed(settings.folder / "feeds", pulled, chain_starts(region_settings()[member.region]), bank.accounts)
+            works.append(tasks.create_task(feed.run(PULL_S)))
         try:
             yield connector
         finally:
@@ -186,11 +199,15 @@ async def _watch(settings: ConnectorFile, connector: Connector) -> None:
             log.warning("trust_file_refused", code=getattr(error, "code", type(error).__name__))
 
 
-async def _listen(stack: AsyncExitStack, connectors: list[Connector]) -> str:
+def _speaks_soap(member: str) -> bool:
+    return CHANNELS.get(member) is Channel.SOAP
+
+
+async def _listen(stack: AsyncExitStack, connectors: list[Connector], *, soap: bool) -> str:
     """An endpoint on a port of its own; its URL is known before anything answers there."""
     bound = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{bound.getsockname()[1]}{INBOX_PATH}"
-    runner = web.AppRunner(inbox_app(connectors, url), access_log=None)
+    runner = web.AppRunner(inbox_app(connectors, url, soap=soap), access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.SockSite(runner, bound).start()

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.client.outgoing import Writer, sd_of
 from gateway.client.receipts import Judge, Sent, VerifiedAnswer, problem_code
-from gateway.client.sender import MESSAGES_PATH
+from gateway.client.office import MESSAGES_PATH
 from gateway.client.store import Outgoing
 from gateway.crypto.keys import SigningKey
 from gateway.errors import PeerError
@@ -178,5 +178,5 @@ def bad_messages(prober: Prober, counter: Counter, learner: Learner, other: Lear
               lambda: prober.send(ANHUI, word(Act.DECIDE, decision()))),
         Probe("转出行自己认定", "a decision by the source bank", "transfer.not_your_role",
               lambda: prober.send(SHANGHAI, word(Act.DECIDE, decision()))),
-        Probe("尚未办理的动作", "an act not carried out yet", "transfer.not_yet", lambda: prober.send(SHANGHAI, word(Act.DISPUTE))),
+        Probe("尚未办理的动作", "an act not carried out yet", "transfer.not_yet", lambda: prober.send(SHANGHAI, word(Act.ENQUIRE))),
     )  # fmt: skip

@@ -44,6 +44,18 @@ class Export:
 
 async def export_log(gateway: Gateway, trust: TrustFile) -> Export:
     """Export and audit.  The trust file given back names the log positions between which each key held."""
+    files, leaves = await _export(gateway)
+    placed = trust.with_positions(key_positions(leaves))
+    return Export(files, leaves, _audit(files, placed), placed)
+
+
+async def audit_again(gateway: Gateway, placed: TrustFile) -> AuditReport:
+    """Audit what is stored now; `placed` names the keys' positions from before."""
+    files, _ = await _export(gateway)
+    return _audit(files, placed)
+
+
+async def _export(gateway: Gateway) -> tuple[Mapping[str, bytes], Sequence[bytes]]:
     size, note = await gateway.ledger.head()
     leaves = await gateway.parts.reading.entries(0, size)
     tiles = await gateway.parts.reading.tiles(all_tiles(size))
@@ -54,10 +66,11 @@ async def export_log(gateway: Gateway, trust: TrustFile) -> Export:
     def some(first: int, end: int) -> Sequence[bytes]:
         return leaves[first:end]
 
-    files = dict(export_files(size, note, tile, some))
-    placed = trust.with_positions(key_positions(leaves))
-    report = audit_folder(files.__getitem__, Judge(placed).verifiers, check=lambda index, leaf: _signed(placed, index, leaf))
-    return Export(files, leaves, report, placed)
+    return dict(export_files(size, note, tile, some)), leaves
+
+
+def _audit(files: Mapping[str, bytes], placed: TrustFile) -> AuditReport:
+    return audit_folder(files.__getitem__, Judge(placed).verifiers, check=lambda index, leaf: _signed(placed, index, leaf))
 
 
 def key_positions(leaves: Sequence[bytes]) -> dict[tuple[str, str], tuple[int | None, int | None]]:

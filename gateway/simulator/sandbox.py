@@ -34,6 +34,7 @@ BANK_NAMES: Mapping[str, Name] = {
 CITY_CODES: Mapping[str, str] = {SHANGHAI: "310000", JIANGSU: "320000", ZHEJIANG: "330000", ANHUI: "340000"}
 PUSHED = (SHANGHAI, JIANGSU)
 """Members with an endpoint; the others poll."""
+CHANNELS: Mapping[str, Channel] = {SHANGHAI: Channel.PUSH, JIANGSU: Channel.SOAP}
 ALGORITHMS: Mapping[str, str] = {SHANGHAI: ES256, JIANGSU: EDDSA, ZHEJIANG: ES256, ANHUI: EDDSA}
 _SECRETS = ("master", "pseudonym", "nullifier")
 
@@ -109,7 +110,7 @@ def _trust_data(
         Member(
             id=member, name=BANK_NAMES[member], region=REGIONS[member], city_code=CITY_CODES[member],
             endpoint=endpoints[member] if member in PUSHED else "",
-            channel=Channel.PUSH if member in PUSHED else Channel.MAILBOX, status=Status.ACTIVE,
+            channel=CHANNELS.get(member, Channel.MAILBOX), status=Status.ACTIVE,
             contact=f"{REGIONS[member]}@sandbox.example", keys=held(banks[member]),
         )
         for member in MEMBERS

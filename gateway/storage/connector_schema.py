@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gateway.errors import StorageError
 from gateway.storage.database import load_queries
-from gateway.storage.sqlite import SqliteDatabase
+from gateway.storage.sqlite import AT_ONCE, SqliteDatabase, Turns
 
 SCHEMA_VERSION = 1
 _SQL = Path(__file__).parent / "sql"
@@ -69,7 +69,7 @@ class CaseRow(NamedTuple):
     changed_at: str
 
 
-async def open_connector(path: Path) -> SqliteDatabase:
+async def open_connector(path: Path, turns: Turns = AT_ONCE) -> SqliteDatabase:
     """Make or open the connector's database.  Raises StorageError("storage.schema_too_new")."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -81,4 +81,4 @@ async def open_connector(path: Path) -> SqliteDatabase:
         if found < SCHEMA_VERSION:
             script = (_SQL / "connector_schema.sql").read_text("utf-8")
             connection.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    return await SqliteDatabase.open(path, load_queries(_SQL / "connector.sql"))
+    return await SqliteDatabase.open(path, load_queries(_SQL / "connector.sql"), turns)

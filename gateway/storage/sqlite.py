@@ -3,14 +3,17 @@
 WAL with synchronous=FULL: a commit that returned survives power loss.  The writer's thread takes
 one hop a batch (BEGIN IMMEDIATE, reads, the pure decision, writes, COMMIT).  `secure_delete`
 overwrites what is deleted, since erasure destroys keys kept here.
+
+Each hop to a thread is taken through `turns`: at once in production, one at a time in the order of
+issue on a loop whose time is virtual and must stand still meanwhile.
 """
 
 import sqlite3
 from asyncio import Semaphore
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 import aiosqlite
 
@@ -19,20 +22,45 @@ from gateway.storage.database import Decide, FencedError, Read, Row, Write
 
 BUSY_TIMEOUT_S = 5.0
 READERS = 2
+T = TypeVar("T")
+
+
+class Turns(Protocol):
+    """When a call may go to its connection's thread."""
+
+    async def take(self, call: Callable[[], Awaitable[T]]) -> T: ...
+
+
+class AtOnce:
+    """Nobody waits for anybody: the threads order themselves."""
+
+    async def take(self, call: Callable[[], Awaitable[T]]) -> T:
+        return await call()
+
+
+AT_ONCE = AtOnce()
 
 
 class SqliteDatabase:
     """One file.  Make it with `open`."""
 
-    def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], queries: Mapping[str, str]) -> None:
+    def __init__(
+        self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], queries: Mapping[str, str], turns: Turns = AT_ONCE
+    ) -> None:
         self._writer = writer
+        self._turns = turns
         self._readers = readers
+        self._opened = tuple(readers)  # a reader that is out on a read is closed as well
         self._free = Semaphore(len(readers))
         self._queries = queries
 
     @classmethod
-    async def open(cls, path: Path, queries: Mapping[str, str]) -> Self:
+    async def open(cls, path: Path, queries: Mapping[str, str], turns: Turns = AT_ONCE) -> Self:
         """Open an existing, migrated database file."""
+        return await turns.take(lambda: cls._open(path, queries, turns))
+
+    @classmethod
+    async def _open(cls, path: Path, queries: Mapping[str, str], turns: Turns) -> Self:
         writer = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "cache_size=-16000"):
             await writer.execute(f"PRAGMA {pragma}")
@@ -41,12 +69,12 @@ class SqliteDatabase:
             reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
             await reader.execute("PRAGMA query_only=ON")
             readers.append(reader)
-        return cls(writer, readers, queries)
+        return cls(writer, readers, queries, turns)
 
     async def group(self, reads: Sequence[Read], decide: Decide) -> None:
         try:
             # aiosqlite's own hop to the connection's thread: one for the whole batch.
-            await self._writer._execute(self._run, reads, decide)  # type: ignore[no-untyped-call]  # noqa: SLF001
+            await self._turns.take(lambda: self._writer._execute(self._run, reads, decide))  # type: ignore[no-untyped-call]  # noqa: SLF001
         except sqlite3.OperationalError as error:
             if "locked" in str(error) or "busy" in str(error):
                 raise StorageBusyError("storage.busy", "数据库繁忙", "the database is busy") from error
@@ -76,7 +104,7 @@ class SqliteDatabase:
         async with self._free:
             reader = self._readers.pop()
             try:
-                return [tuple(row) for row in await reader.execute_fetchall(self._queries[name], params)]
+                return [tuple(row) for row in await self._turns.take(lambda: reader.execute_fetchall(self._queries[name], params))]
             except (sqlite3.Error, ValueError, OverflowError) as error:  # the latter two: closed, or a value it cannot take
                 raise StorageError(
                     "storage.failed", "数据库读取失败", "the database could not read", reason=type(error).__name__
@@ -85,7 +113,10 @@ class SqliteDatabase:
                 self._readers.append(reader)
 
     async def close(self) -> None:
-        for reader in self._readers:
+        await self._turns.take(self._close)
+
+    async def _close(self) -> None:
+        for reader in self._opened:
             await reader.close()
         with suppress(sqlite3.Error):
             await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -16,7 +16,7 @@ from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.protocol import status_of
 from gateway.federation.replay import Conflict, Repeat, Seen, judge
 from gateway.model.canonical import jcs_known
-from gateway.model.transfer import Act, Refusal, Role, Rule, State, rule_for
+from gateway.model.transfer import CLOSED, Act, Refusal, Role, Rule, State, rule_for
 from gateway.storage.rows import ContentRow, MessageRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.answers import Answer, refusal_body
@@ -33,6 +33,8 @@ DECIDED = frozenset({Act.POSTED})
 """Acts that are possible in `held` only where the case was held before its decision; only after it."""
 STATUS_DONE = 200
 STATUS_OPENED = 202
+LATE = frozenset({Act.CONFIRM, Act.DECLINE, Act.ACKNOWLEDGE, Act.SUPPLEMENT, Act.DECIDE, Act.POSTED})
+"""What a bank may still send when the case has ended meanwhile: recorded as late, answered with the state that stands."""
 LEAF_TOTALS = ("submitted", "recognised", "refused", "closed", "pending")
 
 
@@ -45,6 +47,8 @@ class Accepted:
     reason: str = ""
 
 
+Presiding: TypeAlias = Callable[[frozenset[str]], str | None]
+"""The parties of a case → the member that presides over it now: where that is a party, the next in the rota."""
 Effect: TypeAlias = Callable[[Case, Rule], Accepted | Refusal]
 """Works on the case.  It finds every refusal before it changes anything."""
 
@@ -100,8 +104,13 @@ def refuse_unlogged(view: View, message: VerifiedMessage, secret: bytes, refusal
 def refuse_logged(case: Case, message: VerifiedMessage, secret: bytes, refusal: Refusal, problems: tuple[Problem, ...] = ()) -> Answer:
     """A party's act that cannot be done: a leaf both parties can see, the transfer unchanged."""
     told = Refusal(refusal.code, refusal.zh, refusal.en, case.row.state, case.row.ver)
-    answer = Answer(status_of(refusal.code), refusal_body(message, told, problems, {"transfer": case.row.id}), secret, case.view.next_index)
-    leaf = log_act(case, message, answer, ("transfer.refused",), case.row.state, facts={"code": refusal.code})
+    late = refusal.code == "transfer.wrong_state" and message.act in LATE and case.state in CLOSED
+    # A bank that booked what does not stand has to take it back: it is told so, and both sides end alike.
+    reverse = late and message.act == Act.POSTED and case.state in {State.WITHDRAWN, State.EXPIRED, State.REJECTED, State.RECALLED}
+    body = refusal_body(message, told, problems, {"transfer": case.row.id, **({"reverse": True} if reverse else {})})
+    answer = Answer(status_of(refusal.code), body, secret, case.view.next_index)
+    type_ = "transfer.late" if late else "transfer.refused"
+    leaf = log_act(case, message, answer, (type_,), case.row.state, facts={"code": refusal.code})
     case.save()
     return keep(case.view, message, replace(answer, leaf_data=leaf), case.row.id)
 
@@ -114,6 +123,7 @@ class PartyAct:
     secret: bytes
     effect: Effect
     wants: Wants
+    presiding: Presiding
     contents: tuple[ContentRow, ...] = ()
 
     def apply(self, view: View) -> Answer:
@@ -121,7 +131,7 @@ class PartyAct:
         if earlier is not None:
             return earlier
         case = Case.of(view, self.message.scp or "")
-        roles = case.roles_of(self.message.iss) if case else frozenset[Role]()
+        roles = roles_in(case, self.message.iss, self.presiding)
         if case is None or not roles:
             return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
         before = case.row.state
@@ -151,6 +161,7 @@ class RefusedAct:
     refusal: Refusal
     problems: tuple[Problem, ...]
     wants: Wants
+    presiding: Presiding
 
     def apply(self, view: View) -> Answer:
         earlier = earlier_answer(view, self.message, self.secret)
@@ -159,13 +170,21 @@ class RefusedAct:
         if self.message.act == Act.REQUEST:
             return refuse_unlogged(view, self.message, self.secret, self.refusal, self.problems)
         case = Case.of(view, self.message.scp or "")
-        roles = case.roles_of(self.message.iss) if case else frozenset[Role]()
+        roles = roles_in(case, self.message.iss, self.presiding)
         if case is None or not roles:
             return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
         rule = allowed(case, self.message, roles)
         if isinstance(rule, Refusal):
             return refuse_logged(case, self.message, self.secret, rule)
         return refuse_logged(case, self.message, self.secret, self.refusal, self.problems)
+
+
+def roles_in(case: Case | None, member: str, presiding: Presiding) -> frozenset[Role]:
+    """The roles a member holds in a case; none in a case that does not exist."""
+    if case is None:
+        return frozenset()
+    parties = frozenset({case.row.source, case.row.accepting, case.row.facing})
+    return case.roles_of(member, presiding(parties) or "")
 
 
 def allowed(case: Case, message: VerifiedMessage, roles: frozenset[Role]) -> Rule | Refusal:
@@ -196,7 +215,7 @@ def log_act(
     more: dict[str, str | int | bool] = {"awarded": totals["awarded"], "uncounted": int(totals["uncounted"]), **(facts or {})}
     if reason:
         more["reason"] = reason
-    roles = case.roles_of(message.iss)
+    roles = case.roles_of(message.iss) or frozenset({Role.PRESIDING})
     for n, type_ in enumerate(types):
         seq = case.row.seq
         leaf = Leaf(

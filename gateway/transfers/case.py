@@ -16,7 +16,7 @@ from gateway.model.canonical import Json
 from gateway.model.transfer import ItemState, Role, State
 from gateway.storage.rows import ItemRow, OutcomeRow, OwedRow, TransferRow
 from gateway.transfers.answers import head_of
-from gateway.transfers.deadlines import deadline_after, deadline_of, working_days_between
+from gateway.transfers.deadlines import WORKING_DAYS, deadline_after, deadline_of, working_days_between
 from gateway.transfers.view import View
 
 WAITING_ON: Mapping[State, tuple[Role, ...]] = {
@@ -24,10 +24,11 @@ WAITING_ON: Mapping[State, tuple[Role, ...]] = {
     State.DELIVERING: (Role.ACCEPTING,),
     State.REVIEWING: (Role.ACCEPTING,),
     State.SUPPLEMENTING: (Role.SOURCE,),
-    State.DISPUTED: (Role.ACCEPTING,),
     State.HELD: (Role.PRESIDING,),
 }
 OPEN_OWED = ("new", "ready")
+PRESIDING_UNIT = "presiding"
+"""Whose turn it is when it is the presiding unit's: the rota says who that is on the day."""
 TOTAL_OF = {
     ItemState.CLAIMED: "pending",
     ItemState.RECOGNISED: "recognised",
@@ -75,9 +76,9 @@ class Case:
     def state(self) -> State:
         return State(self.row.state)
 
-    def roles_of(self, member: str) -> frozenset[Role]:
-        """The roles a member holds here; empty for a stranger."""
-        held = {Role.SOURCE: self.row.source, Role.ACCEPTING: self.row.accepting, Role.FACING: self.row.facing}
+    def roles_of(self, member: str, presiding: str = "") -> frozenset[Role]:
+        """The roles a member holds here; empty for a stranger.  `presiding` is the member that presides over this case now."""
+        held = {Role.SOURCE: self.row.source, Role.ACCEPTING: self.row.accepting, Role.FACING: self.row.facing, Role.PRESIDING: presiding}
         return frozenset(role for role, holder in held.items() if holder == member)
 
     def move(self, state: State) -> None:
@@ -110,6 +111,47 @@ class Case:
         """End a dispute: what was decided before it stands."""
         self.move(State(self.row.disputed_from))
         self.row = self.row._replace(disputed_from="", stage="", unresolved=int(unresolved))
+
+    def touch(self) -> None:
+        """Items or the judge changed without a change of state: a new `ver`."""
+        self.row = self.row._replace(ver=self.row.ver + 1, changed_at=self.view.at_text)
+
+    def void(self, item: ItemRow) -> None:
+        """The achievement is void: its outcome can never be claimed again, by anybody."""
+        found = self.view.outcomes.get(item.nf)
+        if found is not None and item.nf:
+            self.view.put_outcome(found._replace(state="revoked", holder=""))
+
+    def start_recall(self) -> None:
+        """The accepting bank has ten working days to book it; in an ended case that is the only clock."""
+        self.touch()
+        if self.state is State.SETTLED:
+            deadline, provisional = deadline_after(WORKING_DAYS[State.HELD], self.view.at)
+            self.row = self.row._replace(deadline=utc_text(deadline), provisional=int(provisional), warned=0)
+
+    def end_recall(self, state: State) -> None:
+        """Every recall is booked: an ended case goes to rest in `state`, another goes on."""
+        if self.state is State.SETTLED or self.row.held_from == State.SETTLED:
+            self.move(state)
+            self.row = self.row._replace(held_from="")
+        else:
+            self.touch()
+
+    def reclaim(self) -> None:
+        """Everything decided or closed for want of time is claimed anew, as far as its outcome can still be had."""
+        changes: dict[int, dict[str, Any]] = {}
+        for item in self.items:
+            again = item.state in {ItemState.RECOGNISED, ItemState.REFUSED} or item.reason in {"expired", "rejected", "no_account"}
+            if not again:
+                continue
+            found = self.view.outcomes.get(item.nf)
+            if found is None or found.state == "available" or found.holder == self.row.id:
+                changes[item.position] = {"state": ItemState.CLAIMED.value, "reason": "", "awarded": None}
+            elif item.state in {ItemState.RECOGNISED, ItemState.REFUSED}:
+                lost = {"state": ItemState.CLOSED.value, "reason": "outcome_taken", "taken_leaf": found.leaf, "awarded": None}
+                changes[item.position] = lost
+        self.set_items(changes)
+        self.hold_outcomes(self.view.next_index)
 
     def set_items(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
         """Change items by position."""
@@ -150,14 +192,34 @@ class Case:
         self._mark(items, "available")
 
     def redeem(self, items: Iterable[ItemRow]) -> None:
-        self._mark(items, "redeemed")
+        """Spend the outcomes; one that had been given back is taken again (`obtainable` was asked before)."""
+        for item in items:
+            found = self.view.outcomes.get(item.nf)
+            if found is not None and self.obtainable(item):
+                self.view.put_outcome(found._replace(state="redeemed", holder=self.row.id, learner=self.row.learner))
+
+    def obtainable(self, item: ItemRow) -> bool:
+        """Whether this case holds the item's outcome or could take it now."""
+        found = self.view.outcomes.get(item.nf)
+        return found is not None and (found.state == "available" or (found.holder == self.row.id and found.state != "revoked"))
+
+    def unbooked(self) -> list[ItemRow]:
+        """Items refused on second thought, whose outcome stays spent until the accepting bank has booked the reversal."""
+        return [item for item in self.items if item.state == ItemState.REFUSED and self._holds(item, "redeemed")]
+
+    def give_back_refused(self) -> None:
+        """The reversal is booked: what was refused on second thought is to be had again."""
+        for item in self.unbooked():
+            self.view.put_outcome(self.view.outcomes[item.nf]._replace(state="available", holder=""))
+
+    def _holds(self, item: ItemRow, state: str) -> bool:
+        found = self.view.outcomes.get(item.nf)
+        return found is not None and (found.holder, found.state) == (self.row.id, state)
 
     def _mark(self, items: Iterable[ItemRow], state: str) -> None:
         for item in items:
-            found = self.view.outcomes.get(item.nf)
-            if found is not None and found.holder == self.row.id and found.state == "reserved":
-                holder = self.row.id if state == "redeemed" else ""
-                self.view.put_outcome(found._replace(state=state, holder=holder))
+            if self._holds(item, "reserved"):
+                self.view.put_outcome(self.view.outcomes[item.nf]._replace(state=state, holder=""))
 
     def owed(self) -> list[OwedRow]:
         return self.view.owed.get(self.row.id, [])
@@ -192,6 +254,12 @@ class Case:
                 return True
         return False
 
+    def cancel_owed_event(self, event: str) -> None:
+        """Stop notices of an event that no longer stands."""
+        for row in list(self.owed()):
+            if row.act == "notify" and row.event == event and row.state in OPEN_OWED:
+                self.view.put_owed(row._replace(state="cancelled"))
+
     def cancel_owed(self, *acts: str) -> set[str]:
         """Stop what is still open; gives back the lanes that may already have seen it: once built, it may be on its way."""
         seen = set()
@@ -219,7 +287,9 @@ def waiting_on(row: TransferRow) -> list[str]:
     if state is State.POSTING:
         posted = {row.source: row.posted_source, row.accepting: row.posted_accepting}
         return sorted(member for member, done in posted.items() if not done)
-    holders = {Role.SOURCE: row.source, Role.ACCEPTING: row.accepting}
+    if state is State.DISPUTED:
+        return [row.accepting] if row.stage == "accepting" else [PRESIDING_UNIT]
+    holders = {Role.SOURCE: row.source, Role.ACCEPTING: row.accepting, Role.PRESIDING: PRESIDING_UNIT}
     return sorted(holders[role] for role in WAITING_ON.get(state, ()) if role in holders)
 
 

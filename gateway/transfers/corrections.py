@@ -31,7 +31,6 @@ class NewPart:
     intake: Intake
     contents: tuple[ContentRow, ...]
     part_sd: str
-    owed_jti: str
 
 
 def ask(document: Withdrawal, new_jti: NewJti) -> Effect:

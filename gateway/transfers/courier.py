@@ -1,6 +1,6 @@
 """One lane a member: bounded, one message in flight per transfer, a slow member never delays another.
 
-Push members are sent to; mailbox members are handed their messages when they poll.  A try that
+Push and file members are sent to by their carrier; mailbox members are handed their messages when they poll.  A try that
 brought no fault is still no success: the message stays owed until the member's signed word.
 """
 
@@ -9,18 +9,19 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
 from gateway.errors import ConsentError, GatewayError, PeerError, StorageError
-from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.channels.https import MessageChannel
 from gateway.federation.message import Content, HttpTarget
 from gateway.model.ports import Clock
 from gateway.storage.committer import Committer
 from gateway.storage.rows import OwedRow
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
-from gateway.transfers.dispatch import Dispatcher, backoff
+from gateway.transfers.dispatch import Dispatcher, Parcel, backoff
 from gateway.transfers.notes import mark_attempt
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.view import View, Wants
@@ -33,12 +34,40 @@ log = structlog.get_logger("gateway.delivery")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How patiently a lane tries.  `acknowledge_s` is how long a message that arrived waits for its signed answer."""
+    """How patiently a lane tries."""
 
     first_s: float
     most_s: float
-    acknowledge_s: float
     idle_s: float
+
+
+class Carrier(Protocol):
+    """How one member's messages leave."""
+
+    @property
+    def acknowledge_s(self) -> float:
+        """How long a message that arrived waits for its signed answer."""
+        ...
+
+    async def carry(self, parcel: Parcel) -> None:
+        """Sign and send one message.  Raises GatewayError when it did not arrive; PeerUnavailableError: nothing is wrong with it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PushCarrier:
+    """Posts to the member's address, over HTTPS or SOAP."""
+
+    dispatcher: Dispatcher
+    channel: MessageChannel
+    url: str
+    acknowledge_s: float
+
+    async def carry(self, parcel: Parcel) -> None:
+        token = self.dispatcher.sign(parcel, http=HttpTarget("POST", self.url))
+        answer = await self.channel.post(self.url, token, list[Content](parcel.contents))
+        if answer.status >= 300:
+            raise PeerError("peer.refused", "对方拒绝了消息", "the other side refused the message", status=answer.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +89,30 @@ class Attempted:
 
 
 class Courier:
-    """Runs the lanes of push members; wakes them when something new is owed or the member speaks."""
+    """Runs the lanes of the members that are sent to; wakes them when something new is owed or the member speaks."""
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        channel: HttpsChannel,
         committer: Committer[Change, Answer],
-        endpoints: Mapping[str, str],
+        carriers: Mapping[str, Carrier],
         clock: Clock,
         chance: random.Random,
         pace: Pace,
     ) -> None:
         self._dispatcher = dispatcher
-        self._channel = channel
         self._committer = committer
-        self._endpoints = endpoints
+        self._carriers = carriers
         self._clock = clock
         self._chance = chance
         self._pace = pace
-        self._wake = {member: asyncio.Event() for member in endpoints}
-        self._back = dict.fromkeys(endpoints, False)
-        self._failing = dict.fromkeys(endpoints, True)  # not known yet: a fresh process begins with one message a lane
+        self._wake = {member: asyncio.Event() for member in carriers}
+        self._back = dict.fromkeys(carriers, False)
+        self._failing = dict.fromkeys(carriers, True)  # not known yet: a fresh process begins with one message a lane
 
     def wake(self, lanes: set[str]) -> None:
         """Something new is owed to these members."""
-        for lane in lanes:
+        for lane in sorted(lanes):
             if lane in self._wake:
                 self._wake[lane].set()
 
@@ -98,7 +125,7 @@ class Courier:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as lanes:
-            for member in self._endpoints:
+            for member in self._carriers:
                 lanes.create_task(self._lane(member))
 
     async def _lane(self, member: str) -> None:
@@ -128,7 +155,7 @@ class Courier:
             return []
 
     async def _deliver(self, member: str, row: OwedRow) -> None:
-        wait, error = timedelta(seconds=self._pace.acknowledge_s), ""
+        wait, error = timedelta(seconds=self._carriers[member].acknowledge_s), ""
         try:
             await self._send(member, row)
             self._failing[member] = False
@@ -150,10 +177,5 @@ class Courier:
 
     async def _send(self, member: str, row: OwedRow) -> None:
         parcel = await self._dispatcher.parcel(row)
-        if parcel is None:
-            return
-        url = self._endpoints[member]
-        token = self._dispatcher.sign(parcel, http=HttpTarget("POST", url))
-        answer = await self._channel.post(url, token, list[Content](parcel.contents))
-        if answer.status >= 300:
-            raise PeerError("peer.refused", "对方拒绝了消息", "the other side refused the message", status=answer.status)
+        if parcel is not None:
+            await self._carriers[member].carry(parcel)

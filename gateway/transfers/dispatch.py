@@ -7,11 +7,12 @@ leaves, so that every try carries the same bytes and the decision can name them.
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.adapters.contract import RegionAdapter
+from gateway.crypto.digests import salted_digest
 from gateway.crypto.keys import SigningKey
 from gateway.errors import ConsentError
 from gateway.federation.envelope import seal
@@ -29,6 +30,7 @@ from gateway.model.transfer import ItemState
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, ItemRow, OwedRow, TransferRow
+from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import case_json, utc_text
 from gateway.transfers.log_reading import LogReading
@@ -37,6 +39,8 @@ from gateway.transfers.vault import Vault
 from gateway.transfers.view import View, Wants
 
 ORIGINALS = ("request", "identity", "consent", "consent-source", "part", "manifest", "confirmation")
+ALIVE = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED, ItemState.REFUSED})
+AMENDED = frozenset({"local", "local-loss", "regional", "loss"})
 FETCH_ORIGINALS = ("request", "identity", "consent-source")
 
 
@@ -108,8 +112,8 @@ class Dispatcher:
         keys = [(key[0], key[1], key[2]) for key in json.loads(row.contents)]
         return Parcel(row, tuple(await self.vault.some_of(row.transfer, keys)))
 
-    def sign(self, parcel: Parcel, *, http: HttpTarget | None, irt: str | None = None) -> str:
-        """An envelope for this try: same `jti` and contents, new times.  `irt` is the poll it answers."""
+    def sign(self, parcel: Parcel, *, http: HttpTarget | None, irt: str | None = None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> str:
+        """An envelope for this try: same `jti` and contents, new times.  `irt` is the poll it answers; files live longer."""
         now = self.clock.now()
         return seal(
             key=self.signing_key,
@@ -117,7 +121,7 @@ class Dispatcher:
             aud=parcel.row.lane,
             jti=parcel.row.jti,
             iat=now,
-            exp=now + LIFETIME_HTTP_MAX,
+            exp=now + lifetime,
             act=parcel.row.act,
             contents=parcel.contents,
             scp=parcel.row.transfer,
@@ -130,13 +134,14 @@ class Dispatcher:
         stored = await self.vault.all_of(row.transfer)
         match row.act:
             case "forward":
-                made, originals = await self._forward(transfer, items, stored), _pick(stored, ORIGINALS)
+                made, originals = await self._forward(transfer, items, stored), _pick(stored, ORIGINALS, transfer.part_sd)
             case "fetch":
                 made, originals = [await self._case_content(transfer, items, stored)], _pick(stored, FETCH_ORIGINALS)
             case _:
-                decision = transfer.decision_jti if row.event == "decided" else ""
                 made = [self._made("notice", jcs(await self._notice(row, transfer, items, stored)), MEDIA_JSON)]
-                originals = [key for key in stored if key[1:] == (decision, "decision")]
+                originals = _papers(row, transfer, stored)
+                if row.event == "amended":
+                    made += [each for each in await self._forward(transfer, items, stored) if each.name in AMENDED]
         key = await self.vault.part_key(row.transfer)
         rows = self.vault.seal(key, row.transfer, GATEWAY_ID, row.jti, made)
         contents = [*originals, *((GATEWAY_ID, row.jti, content.name) for content in made)]
@@ -164,7 +169,7 @@ class Dispatcher:
         """The accepting bank's copy: its own format, the regional form, what was lost on the way, and the case's papers."""
         regional = stored[GATEWAY_ID, row.id, "regional"]
         part = read_part(regional.data, self.standard)
-        wanted = {item.record for item in items if item.state == ItemState.CLAIMED}
+        wanted = {item.record for item in items if item.state in ALIVE}
         learner = dict(part.learner)
         learner.pop("account", None)
         if row.account:
@@ -205,6 +210,7 @@ class Dispatcher:
             "mapping": row.mapping.split("@") if row.mapping else [],
             "leaf": base64.b64encode(leaf).decode("ascii"),
             "proof": await self.ledger.proof(row.leaf, size),
+            "leaves": await self._earlier(row, [str(token) for token in envelopes.values()], size),
         }
         return self._made("case", jcs(body), MEDIA_JSON)
 
@@ -223,15 +229,45 @@ class Dispatcher:
             "envelope": signed.data.decode("ascii") if signed is not None else "",
             "leaf": base64.b64encode(leaf).decode("ascii"),
             "proof": await self.ledger.proof(transfer.leaf, size),
+            "leaves": await self._earlier(transfer, [signed.data.decode("ascii")] if signed is not None else [], size),
         }
+
+    async def _earlier(self, transfer: TransferRow, tokens: Collection[str], size: int) -> list[Json]:
+        """The leaves before the last act's that hold these envelopes, with proofs: a key may have been revoked since, and they say
+        when it spoke.
+        """
+        found: list[Json] = []
+        for _, index, raw in await self.reading.scope(transfer.id):
+            if index < size and index != transfer.leaf and parse_leaf(raw).envelope in tokens:
+                found.append({"leaf": base64.b64encode(raw).decode("ascii"), "proof": await self.ledger.proof(index, size)})
+        return found
 
     def _made(self, name: str, data: bytes, media_type: str) -> Content:
         return Content(name, data, media_type, self.ids.secret())
 
 
-def _pick(stored: Mapping[tuple[str, str, str], Content], names: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The banks' own contents of these names, in this order."""
-    return [key for name in names for key in stored if key[2] == name and key[0] != GATEWAY_ID]
+def _pick(stored: Mapping[tuple[str, str, str], Content], names: Sequence[str], part_sd: str = "") -> list[tuple[str, str, str]]:
+    """The banks' own contents of these names, in this order; of several parts the one that stands, with its manifest."""
+    standing = {key[:2] for key, each in stored.items() if key[2] == "part" and salted_digest(each.secret, each.data) == part_sd}
+    return [
+        key
+        for name in names
+        for key in stored
+        if key[2] == name and key[0] != GATEWAY_ID and (name not in {"part", "manifest"} or key[:2] in standing)
+    ]
+
+
+def _papers(row: OwedRow, transfer: TransferRow, stored: Mapping[tuple[str, str, str], Content]) -> list[tuple[str, str, str]]:
+    """What a notice carries of the banks' papers: the decision it tells of, the question asked, the amended part."""
+    match row.event:
+        case "decided":
+            return [key for key in stored if key[1:] == (transfer.decision_jti, "decision")]
+        case "asked":
+            return [key for key in stored if key[2] == "question"][-1:]
+        case "amended":
+            return _pick(stored, ("part", "manifest"), transfer.part_sd)
+        case _:
+            return []
 
 
 def backoff(attempts: int, first: timedelta, most: timedelta, jitter: float) -> timedelta:

@@ -4,12 +4,10 @@ A dispute remembers the state it began in; `uphold` by the presiding unit, or no
 time, puts the case back there.  `remit` sends it to be decided anew.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from gateway.model.documents import Withdrawal
-from gateway.model.transfer import ItemState, Refusal, Role, Rule, State
+from gateway.model.transfer import Refusal, Role, Rule, State
 from gateway.transfers.acts import Accepted, Effect
 from gateway.transfers.case import Case, utc_text
 from gateway.transfers.deadlines import deadline_of
@@ -104,16 +102,3 @@ def cancel(document: Withdrawal, new_jti: NewJti) -> Effect:
         return Accepted(("operator.cancelled",), reason=document.reason)
 
     return effect
-
-
-def recalled(case: Case) -> Accepted:
-    """The accepting bank has booked the recall: the items are recalled, and the case with them when nothing recognised is left."""
-    changes: dict[int, Mapping[str, Any]] = {
-        item.position: {"state": ItemState.RECALLED.value} for item in case.items if item.state == ItemState.RECALLING
-    }
-    case.set_items(changes)
-    if any(item.state == ItemState.RECOGNISED for item in case.items):
-        case.end_recall(State.SETTLED)
-    else:
-        case.end_recall(State.RECALLED)
-    return Accepted(("item.recalled",))

@@ -20,17 +20,18 @@ from gateway.federation.message import Content, HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
 from gateway.mapping.documents import read
 from gateway.model.canonical import b64url, jcs_known
-from gateway.model.documents import Acknowledgement, Confirmation, Consent, Decision, Posting, Request, Withdrawal
+from gateway.model.documents import Confirmation, Consent, Correction, Request, Withdrawal
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
 from gateway.model.transfer import Act, Refusal, transfer_id
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, MessageRow, TransferRow
-from gateway.transfers import steps
+from gateway.transfers import corrections
 from gateway.transfers.acts import Effect, PartyAct, RefusedAct, known_answer
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
+from gateway.transfers.effects import effect_of
 from gateway.transfers.intake import Asked, Intake, Reader, empty_item
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.notes import Noted
@@ -102,44 +103,34 @@ class Receiver:
                     return Noted(message, secret, wants)
                 case Act.CONFIRM:
                     effect, wants = await self._confirming(message, wants)
+                case Act.SUPPLEMENT | Act.AMEND:
+                    effect, wants = await self._corrected(message, wants)
+                    contents = await self._kept(message)
                 case _:
-                    effect = self._effect(message)
+                    effect = effect_of(message, self.reader.standard, self.ids.jti)
                     contents = await self._kept(message)
         except (TransferLogError, StorageError):
             raise
         except GatewayError as error:
-            return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants)
-        return PartyAct(message, secret, effect, wants, contents)
+            return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants, self._presiding)
+        return PartyAct(message, secret, effect, wants, self._presiding, contents)
+
+    def _presiding(self, parties: frozenset[str]) -> str | None:
+        return self.registry.trust.presiding(self.clock.now(), parties)
 
     async def _kept(self, message: VerifiedMessage) -> tuple[ContentRow, ...]:
         """What a party signed, sealed for keeping: the other bank is shown the decision itself, and evidence needs every paper."""
         rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))
         row = TransferRow(*rows[0]) if rows else None
-        if row is None or not message.contents or message.iss not in {row.source, row.accepting, row.facing}:
+        if (
+            row is None
+            or not message.contents
+            or message.iss not in {row.source, row.accepting, row.facing, self._presiding(parties_of(row))}
+        ):
             return ()
         key = await self.vault.part_key(row.id)
         envelope = self._own("envelope", message.token.encode(), "application/jose")
         return self.vault.seal(key, row.id, message.iss, message.jti, [*message.contents.values(), envelope])
-
-    def _effect(self, message: VerifiedMessage) -> Effect:
-        standard = self.reader.standard
-
-        def data(name: str) -> bytes:
-            return message.contents[name].data
-
-        match Act(message.act):
-            case Act.ACKNOWLEDGE:
-                return steps.acknowledge(message, read(data("acknowledgement"), Acknowledgement, standard), self.ids.jti)
-            case Act.DECIDE:
-                return steps.decide(message, read(data("decision"), Decision, standard), self.ids.jti)
-            case Act.POSTED:
-                return steps.posted(message, read(data("posting"), Posting, standard))
-            case Act.WITHDRAW:
-                return steps.withdraw(read(data("withdrawal"), Withdrawal, standard), self.ids.jti)
-            case Act.DECLINE:
-                return steps.decline(message, read(data("refusal"), Withdrawal, standard), self.ids.jti)
-            case _:
-                return lambda _case, _rule: Refusal("transfer.not_yet", "本版本尚不办理此动作", "this act is not carried out yet")
 
     async def _opening(self, message: VerifiedMessage, secret: bytes) -> Change:
         now = self.clock.now()
@@ -199,6 +190,26 @@ class Receiver:
         )
         outcomes = tuple(item.nf for item in intake.items if item.nf)
         return (lambda case, _rule: confirm(done, case)), Wants(wants.messages, wants.transfers, outcomes)
+
+    async def _corrected(self, message: VerifiedMessage, wants: Wants) -> tuple[Effect, Wants]:
+        """A supplement or an amendment: the part anew, read as the first one was."""
+        row = await self._case_row(message)
+        new = await self._new_part(message, row) if "part" in message.contents else None
+        outcomes = tuple(item.nf for item in new.intake.items if item.nf) if new is not None else ()
+        standard, more = self.reader.standard, Wants(wants.messages, wants.transfers, outcomes)
+        if message.act == Act.SUPPLEMENT:
+            answer = read(message.contents["answer"].data, Withdrawal, standard)
+            return corrections.supplement(message, answer, new, self.ids.jti), more
+        assert new is not None, "an amendment has a part by its form"
+        return corrections.amend(read(message.contents["amendment"].data, Correction, standard), new, self.ids.jti), more
+
+    async def _new_part(self, message: VerifiedMessage, row: TransferRow) -> corrections.NewPart:
+        request, identity, _ = await self._asked_for(row)
+        asked = Asked(row.source, row.accepting, request.records, identity, self.registry.agreements, self.clock.now().date())
+        intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
+        key = await self.vault.part_key(row.id)
+        made = self.vault.seal(key, row.id, GATEWAY_ID, row.id, self._made(intake))
+        return corrections.NewPart(intake, made, message.sd("part") or "")
 
     async def _case_row(self, message: VerifiedMessage) -> TransferRow:
         rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))
@@ -262,6 +273,10 @@ class Receiver:
             contents=[Content("refusal", answer.body, MEDIA_JSON, answer.secret)],
             irt=message.jti,
         )
+
+
+def parties_of(row: TransferRow) -> frozenset[str]:
+    return frozenset({row.source, row.accepting, row.facing})
 
 
 def _manifest(message: VerifiedMessage) -> PartManifest:

@@ -10,17 +10,23 @@ from typing import Any
 
 from gateway.federation.envelope import VerifiedMessage
 from gateway.model.documents import Acknowledgement, Decision, Posting, Verdict, Withdrawal
-from gateway.model.transfer import Refusal, Role, Rule, State
+from gateway.model.transfer import ItemState, Refusal, Role, Rule, State
+from gateway.storage.rows import ItemRow
 from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
-from gateway.transfers.case import Case
+from gateway.transfers.case import OPEN_OWED, Case
 
 OTHER_BYTES = Refusal("transfer.other_bytes", "认定所依据的不是最近交付的内容", "the decision is not over what was last delivered")
 WRONG_ITEMS = Refusal("transfer.bad_document", "认定须逐项覆盖全部待定成果", "a decision covers exactly the items that are still claimed")
 TOO_MUCH = Refusal("transfer.credits_exceed", "认定学分超过该项区域学分", "more credits are recognised than the item has")
-IMPOSSIBLE = Refusal("transfer.not_yet", "“无法入账”将在后续版本办理", "a posting that is impossible is not carried out yet")
+OUTCOME_TAKEN = Refusal("transfer.outcome_taken", "成果已被他案占用", "another case holds the outcome now")
 POSTED_ALREADY = Refusal("transfer.wrong_state", "贵行已确认入账", "your posting is already acknowledged")
 CONSENT_ENDED = Refusal("consent.expired", "授权已到期", "the consent has run out")
+NOT_POSTING = Refusal("transfer.wrong_state", "本案现在没有待入账的认定", "there is no decision to be booked now")
+NOT_IMPOSSIBLE = Refusal("transfer.bad_document", "此项只能确认完成", "this can only be confirmed as done")
 BAD_POSTURE = Refusal("transfer.bad_document", "信封声明与文件不一致", "the envelope's posture is not what the document says")
+
+UNDECIDED_END = frozenset({"expired", "no_account"})
+"""Reasons of items that were closed without anybody having judged them."""
 
 NewJti = Callable[[], str]
 
@@ -35,8 +41,8 @@ def acknowledge(message: VerifiedMessage, document: Acknowledgement, new_jti: Ne
             return NOT_ASKED
         case.finish_owed(message.irt, case.row.accepting, "forward")
         if document.account:
-            case.row = case.row._replace(account=document.account)
-            case.move(State.REVIEWING)
+            case.row = case.row._replace(account=document.account, held_from="")
+            case.resume_review()
             return Accepted(("transfer.delivered",))
         case.row = case.row._replace(none_reason=document.none_reason)
         case.close_claimed("no_account")
@@ -48,15 +54,20 @@ def acknowledge(message: VerifiedMessage, document: Acknowledgement, new_jti: Ne
 
 
 def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Effect:
-    """Item by item, over the digests of what was last delivered.  All refused is a decision too and settles with nothing to post."""
+    """Item by item, over the digests of what was last delivered.  All refused is a decision too and settles with nothing to post.
+
+    In a dispute the items already decided are decided anew: what is recognised now must still be to be had,
+    and what is no longer recognised is given back only when the accepting bank has booked that.
+    """
 
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
-        refusal = _judge_decision(case, message, document)
+        deciding = _deciding(case)
+        refusal = _judge_decision(case, message, document, deciding)
         if refusal is not None:
             return refusal
         verdicts = {item.record: item for item in document.items}
         changes: dict[int, Mapping[str, Any]] = {}
-        for item in case.claimed():
+        for item in deciding:
             verdict = verdicts[item.record]
             recognised = verdict.verdict is Verdict.RECOGNISED
             changes[item.position] = {
@@ -64,13 +75,13 @@ def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Eff
                 "reason": verdict.reason,
                 "awarded": str(verdict.credits) if recognised else None,
             }
-        before = case.claimed()
-        case.redeem(item for item in before if verdicts[item.record].verdict is Verdict.RECOGNISED)
-        case.release(item for item in before if verdicts[item.record].verdict is Verdict.REFUSED)
+        case.redeem(item for item in deciding if verdicts[item.record].verdict is Verdict.RECOGNISED)
+        case.release(item for item in deciding if verdicts[item.record].verdict is Verdict.REFUSED)
         case.set_items(changes)
-        case.row = case.row._replace(decision_jti=message.jti)
+        case.row = case.row._replace(decision_jti=message.jti, posted_source="", posted_accepting="", disputed_from="", stage="")
+        case.cancel_owed_event("decided")
         tell(case, "decided", new_jti, case.row.source)
-        if any(item.state == Verdict.RECOGNISED for item in case.items):
+        if any(item.state == Verdict.RECOGNISED for item in case.items) or case.unbooked():
             case.move(State.POSTING)
             return Accepted(("transfer.decided",))
         case.move(State.SETTLED)
@@ -79,14 +90,22 @@ def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Eff
     return effect
 
 
-def _judge_decision(case: Case, message: VerifiedMessage, document: Decision) -> Refusal | None:
+def _deciding(case: Case) -> tuple[ItemRow, ...]:
+    """The items a decision must cover: the claimed ones; in a dispute those already decided, and those closed for want of time."""
+    if case.state is not State.DISPUTED:
+        return case.claimed()
+    decided = {ItemState.RECOGNISED, ItemState.REFUSED}
+    return tuple(item for item in case.items if item.state in decided or (item.state == ItemState.CLOSED and item.reason in UNDECIDED_END))
+
+
+def _judge_decision(case: Case, message: VerifiedMessage, document: Decision, deciding: tuple[ItemRow, ...]) -> Refusal | None:
     row = case.row
     named = (message.claims.get("delivered"), message.claims.get("part"), "@".join(message.claims.get("mapping", ())))
     if named != (row.delivered_sd, row.part_sd, row.mapping):
         return OTHER_BYTES
     if row.consent_until <= case.view.at_text:
         return CONSENT_ENDED
-    claimed = {item.record: item for item in case.claimed()}
+    claimed = {item.record: item for item in deciding}
     if len(document.items) != len(claimed) or {item.record for item in document.items} != claimed.keys():
         return WRONG_ITEMS
     for item in document.items:
@@ -95,35 +114,75 @@ def _judge_decision(case: Case, message: VerifiedMessage, document: Decision) ->
             return TOO_MUCH
         if item.verdict is Verdict.REFUSED and item.credits.value:
             return TOO_MUCH
+        if item.verdict is Verdict.RECOGNISED and not case.obtainable(claimed[item.record]):
+            return OUTCOME_TAKEN
     return None
 
 
-def posted(message: VerifiedMessage, document: Posting) -> Effect:
-    """Source and accepting bank each say that the decision is booked; both → settled."""
+def posted(message: VerifiedMessage, document: Posting, new_jti: NewJti) -> Effect:
+    """Source and accepting bank each say that the decision is booked; both → settled.
+
+    The accepting bank's answer to a recall ends that recall; its `impossible` opens a dispute about its own decision.
+    """
 
     def effect(case: Case, rule: Rule) -> Accepted | Refusal:
         if message.claims.get("posture") != ("impossible" if document.impossible else "done"):
             return BAD_POSTURE
+        if rule.role is Role.ACCEPTING and any(row.jti == message.irt and row.event == "recall" for row in case.owed()):
+            return _recalled(case, message) if not document.impossible else NOT_IMPOSSIBLE
+        if case.state not in {State.POSTING, State.HELD}:
+            return NOT_POSTING
+        refusal = _answers(case, rule, message)
+        if refusal is not None:
+            return refusal
         if document.impossible:
-            return IMPOSSIBLE
+            return _impossible(case, rule, document, new_jti)
         if rule.role is Role.ACCEPTING:
-            if message.irt != case.row.decision_jti:
-                return NOT_ASKED
-            if case.row.posted_accepting:
-                return POSTED_ALREADY
             case.row = case.row._replace(posted_accepting=message.jti)
+            case.give_back_refused()
         else:
-            if case.row.posted_source:
-                return POSTED_ALREADY
-            if not case.finish_owed(message.irt or "", case.row.source, "notify", "decided"):
-                return NOT_ASKED
+            case.finish_owed(message.irt or "", case.row.source, "notify", "decided")
             case.row = case.row._replace(posted_source=message.jti)
         if case.row.posted_source and case.row.posted_accepting:
+            case.row = case.row._replace(held_from="")
             case.move(State.SETTLED)
             return Accepted(("transfer.posted", "transfer.settled"))
         return Accepted(("transfer.posted",))
 
     return effect
+
+
+def _answers(case: Case, rule: Rule, message: VerifiedMessage) -> Refusal | None:
+    """Whether this is the sender's one answer to the decision that stands."""
+    if rule.role is Role.ACCEPTING:
+        asked, done = message.irt == case.row.decision_jti, case.row.posted_accepting
+    else:
+        asked = any(row.jti == message.irt and row.event == "decided" and row.state != "cancelled" for row in case.owed())
+        done = case.row.posted_source
+    if done:
+        return POSTED_ALREADY
+    return None if asked else NOT_ASKED
+
+
+def _impossible(case: Case, rule: Rule, document: Posting, new_jti: NewJti) -> Accepted | Refusal:
+    """The accepting bank cannot book its own decision: it is to decide anew, and the source bank is told to wait."""
+    if rule.role is not Role.ACCEPTING:
+        return NOT_IMPOSSIBLE
+    case.row = case.row._replace(disputed_from=State.POSTING.value, stage="accepting", unresolved=0, held_from="")
+    case.move(State.DISPUTED)
+    tell(case, "impossible", new_jti, case.row.source)
+    return Accepted(("transfer.posted",), reason=document.impossible)
+
+
+def _recalled(case: Case, message: VerifiedMessage) -> Accepted | Refusal:
+    """The recall is booked: the items are recalled, and an ended case with them when nothing recognised is left."""
+    if not any(row.jti == message.irt and row.state in OPEN_OWED for row in case.owed()):
+        return POSTED_ALREADY
+    case.finish_owed(message.irt or "", case.row.accepting, "notify", "recall")
+    case.set_items({item.position: {"state": ItemState.RECALLED.value} for item in case.items if item.state == ItemState.RECALLING})
+    left = any(item.state == ItemState.RECOGNISED for item in case.items)
+    case.end_recall(State.SETTLED if left else State.RECALLED)
+    return Accepted(("item.recalled",))
 
 
 def withdraw(document: Withdrawal, new_jti: NewJti) -> Effect:

@@ -1,31 +1,20 @@
-"""From an error to an RFC 9457 problem.  Codes become statuses by the wire's one table (`answers.status_of_error`)."""
+"""From an error to an RFC 9457 problem.  Codes become statuses by the wire's one table (`transfers.problems`)."""
 
 from aiohttp import web
 
 from gateway.errors import GatewayError
 from gateway.model.canonical import Json, jcs
-from gateway.transfers.answers import status_of_error
+from gateway.transfers.problems import PROBLEM_TYPE, problem_document
 
-PROBLEM_TYPE = "https://docs.yrd-credit.example/errors/"
 PROBLEM_MEDIA = "application/problem+json"
 RETRY_AFTER_S = "5"
 
 
 def problem(error: GatewayError) -> web.Response:
     """The problem document of an error: code, both languages, every problem, no personal value."""
-    status = status_of_error(error)
-    body: dict[str, Json] = {
-        "type": PROBLEM_TYPE + error.code,
-        "code": error.code,
-        "status": status,
-        "title": error.en,
-        "zh": error.zh,
-        "en": error.en,
-        "retryable": error.retry,
-        "errors": [{"path": each.path, "code": each.code, "zh": each.zh, "en": each.en} for each in error.problems],
-    }
+    status, body = problem_document(error)
     headers = {"Retry-After": RETRY_AFTER_S} if error.retry else {}
-    return web.Response(status=status, body=jcs(body), content_type=PROBLEM_MEDIA, headers=headers)
+    return web.Response(status=status, body=body, content_type=PROBLEM_MEDIA, headers=headers)
 
 
 def plain_problem(status: int, code: str, zh: str, en: str) -> web.Response:

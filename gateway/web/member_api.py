@@ -66,16 +66,21 @@ async def read_multipart(request: web.Request, url: str) -> HttpMessage:
     Raises FormatError, TrustError; HTTPRequestEntityTooLarge, HTTPRequestTimeout.
     """
     boundary = check_head(request.headers)
+    body = await read_body(request)
+    return http_message(request.method, url, request.headers.items(), boundary, body)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The body, bounded in bytes and time.  Raises FormatError; HTTPRequestEntityTooLarge, HTTPRequestTimeout."""
     if (request.content_length or 0) > request.client_max_size:  # told beforehand: no need to wait for it
         raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
     try:
         async with asyncio.timeout(BODY_S):
-            body = await request.read()
+            return await request.read()
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
     except (ClientPayloadError, HttpProcessingError, ConnectionError) as error:
         raise FormatError("format.framing", "消息的承载形式不正确", "the body ended before it was whole") from error
-    return http_message(request.method, url, request.headers.items(), boundary, body)
 
 
 def _answer(reply: Reply) -> web.Response:

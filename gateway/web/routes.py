@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.web import log_api, member_api, operations
+from gateway.web import log_api, member_api, operations, soap_api
 from gateway.web.keys import PARTS, Parts
 from gateway.web.middleware import errors_and_log
 from gateway.web.token import ACCESS, Access, post_token
@@ -17,6 +17,7 @@ def member_app(parts: Parts, access: Access) -> web.Application:
         [
             web.post("/v1/token", post_token),
             web.post("/v1/messages", member_api.post_message),
+            web.post("/v1/soap", soap_api.post_soap),
             web.post("/v1/mailbox", member_api.post_collect),
             web.get("/v1/transfers", member_api.get_transfers),
             web.get("/v1/transfers/{id:[0-9a-f]{64}}", member_api.get_transfer),

@@ -180,10 +180,8 @@ def check_folder(node: Node, load: Load, audited: int) -> int:
                 assert prove(node.trust, body).leaf.jti == message.jti
         opened = found.rows("SELECT iss, jti, COUNT(*) FROM transfer GROUP BY iss, jti HAVING COUNT(*) > 1")
         assert opened == []
-        known = {jti for jti in load.answered} | set(load.unanswered)
+        known = {*load.answered, *load.unanswered}
         assert set(stored) <= known, "a message nobody sent"
         return size
     finally:
         found.close()
-
-

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.auditor import books, check_refusal, proven_codes, shanghai_part
-from support.region import START, World, region, take, to_reviewing, decide
+from support.region import START, World, decide, region, take, to_reviewing
 from support.stages import ACCEPTING, SOURCE, stage
 
 from gateway.errors import ConsentError
@@ -110,7 +110,7 @@ async def test_decision_when_consent_ran_out_then_refused(tmp_path: Path) -> Non
         await world.send(opened)
         forward, heard = await to_reviewing(world, ACCEPTING)
         world.clock.advance(hours=1)
-        verdicts = {record: (Verdict.RECOGNISED, "3.0") for record in RECORDS}
+        verdicts = dict.fromkeys(RECORDS, (Verdict.RECOGNISED, "3.0"))
         assert (await decide(world, ACCEPTING, forward, heard, verdicts)).code == "consent.expired"
 
 

@@ -21,7 +21,7 @@ from gateway.storage.rows import TransferRow
 
 POOL = tuple(f"SHC{n:011d}" for n in range(24))
 BANKS = ("CN-32", "CN-33", "CN-34")
-STEPS = 110
+STEPS = 210
 CANARIES = (Identity("11010519491231002X", "卡那里乙", True), Identity("320508198811113025", "𠮷卡那里", True))
 
 
@@ -94,7 +94,13 @@ class Walk:
                 amount = str(min(Decimal(item.credits or "0"), Decimal(self.chance.randint(0, 4))))
                 verdicts[item.record] = (Verdict.RECOGNISED, amount) if self.chance.random() < 0.6 else (Verdict.REFUSED, "0")
         wrong = self.chance.random() < 0.2
-        claims = {"scp": row.id, "ver": row.ver - wrong, "delivered": row.delivered_sd, "part": row.part_sd, "mapping": row.mapping.split("@")}
+        claims = {
+            "scp": row.id,
+            "ver": row.ver - wrong,
+            "delivered": row.delivered_sd,
+            "part": row.part_sd,
+            "mapping": row.mapping.split("@"),
+        }
         await self.send("decide", row.accepting, "decide", decision(self.world, verdicts), **claims)
 
     async def post(self) -> None:
@@ -136,7 +142,8 @@ async def test_walk_when_acts_come_in_any_order_then_books_balance_after_every_s
     async with region(tmp_path) as world, books(world) as found:
         walk = Walk(world, found, random.Random(seed))
         acts: list[Callable[[], object]] = [
-            walk.open, walk.open, walk.confirm, walk.acknowledge, walk.acknowledge, walk.decide, walk.post, walk.withdraw, walk.note, walk.stray,
+            walk.open, walk.open, walk.confirm, walk.acknowledge, walk.acknowledge, walk.decide, walk.post, walk.withdraw, walk.note,
+            walk.stray,
         ]  # fmt: skip
         redeemed: set[str] = set()
         before: dict[str, TransferRow] = {}

@@ -1,7 +1,6 @@
 """Delivery: lanes of their own, tries written down, order kept, owed until the signed word, nothing sent that may not be."""
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,17 +12,19 @@ from typing import Any
 import pytest
 from aiohttp import web
 from support.auditor import Books, books, shanghai_part
-from support.region import TARGET, Message, World, acknowledgement, region, trust_data
-from support.stages import SOURCE, owed, stage
+from support.region import World, acknowledgement, region, trust_data
+from support.stages import SOURCE
 
 from gateway.federation.envelope import open_envelope
 from gateway.federation.multipart import boundary_of, read_parts
 from gateway.mapping.documents import write
-from gateway.model.canonical import b64url
 from gateway.model.documents import Withdrawal
-from gateway.model.transfer import State
 from gateway.storage.rows import OwedRow
+from gateway.transfers.answers import Answer
+from gateway.transfers.case import Case
+from gateway.transfers.courier import UNSENDABLE
 from gateway.transfers.dispatch import backoff
+from gateway.transfers.view import View, Wants
 
 WAIT_S = 10.0
 
@@ -57,7 +58,9 @@ class Field:
 
     async def until(self, what: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT_S):
-            while not what():
+            while True:
+                if what():
+                    return
                 await asyncio.sleep(0.005)
 
     async def case(self, accepting: str = "CN-32") -> str:
@@ -78,7 +81,7 @@ async def field_of(folder: Path) -> AsyncIterator[Field]:
     for bank in banks.values():
         bank.gate.set()
     runners, endpoints = [], {}
-    for id, bank in banks.items():
+    for member, bank in banks.items():
         app = web.Application()
         app.router.add_post("/credit", bank.take)
         runner = web.AppRunner(app, access_log=None, max_field_size=20 * 1024)
@@ -86,13 +89,31 @@ async def field_of(folder: Path) -> AsyncIterator[Field]:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         runners.append(runner)
-        endpoints[id] = f"http://127.0.0.1:{runner.addresses[0][1]}/credit"
+        endpoints[member] = f"http://127.0.0.1:{runner.addresses[0][1]}/credit"
     try:
         async with region(folder, trust_data(endpoints), deliver=True) as world, books(world) as found:
             yield Field(world, banks, found)
     finally:
         for runner in runners:
             await runner.cleanup()
+
+
+@dataclass(frozen=True)
+class OweNotice:
+    """One more message for the accepting bank."""
+
+    transfer: str
+    jti: str
+
+    @property
+    def wants(self) -> Wants:
+        return Wants(transfers=(self.transfer,))
+
+    def apply(self, view: View) -> Answer:
+        case = Case.of(view, self.transfer)
+        assert case is not None
+        case.owe(self.jti, case.row.accepting, "notify", "withdrawn", {})
+        return Answer(200, b"{}", b"")
 
 
 def opened(world: World, taken: dict[str, Any]) -> Any:
@@ -233,6 +254,20 @@ async def test_order_when_two_messages_are_owed_for_one_case_then_one_after_the_
         assert [row.state for row in here.owed("CN-31")] == ["cancelled", "ready"]
 
 
+async def test_order_when_the_first_message_is_still_owed_then_the_second_waits_for_its_signed_word(tmp_path: Path) -> None:
+    async with field_of(tmp_path) as here:
+        transfer = await here.case()
+        await here.world.gateway.committer.submit(OweNotice(transfer, here.world.ids.jti()))
+        await here.until(lambda: here.owed()[0].attempts == 1)
+        here.world.clock.advance(seconds=5)
+        await here.until(lambda: here.owed()[0].attempts == 2)
+        assert [opened(here.world, each).act for each in here.banks["CN-32"].taken] == ["forward", "forward"]
+        first = here.owed()[0].jti
+        await here.world.act("CN-32", "acknowledge", acknowledgement(here.world), scp=transfer, irt=first, posture="account")
+        await here.until(lambda: here.owed()[1].attempts == 1)
+        assert opened(here.world, here.banks["CN-32"].taken[-1]).act == "notify"
+
+
 async def test_case_when_consent_is_over_then_never_pushed_and_the_lane_goes_on(tmp_path: Path) -> None:
     async with field_of(tmp_path) as here:
         here.banks["CN-32"].status = 503
@@ -249,20 +284,22 @@ async def test_case_when_consent_is_over_then_never_pushed_and_the_lane_goes_on(
 
 
 async def test_message_when_it_cannot_be_built_then_the_lane_and_the_process_go_on(tmp_path: Path) -> None:
-    """A stored part that was damaged on disk: its message waits, the next one goes."""
+    """Rows that were damaged on disk, in ways foreseen and not: their messages wait, the next one goes."""
     async with field_of(tmp_path) as here:
         here.banks["CN-32"].gate.clear()
         await here.case()
         await here.until(lambda: here.banks["CN-32"].began == 1)
-        broken = await here.case()
+        broken, lost = await here.case(), await here.case()
         with sqlite3.connect(tmp_path / "data" / "gateway.db", timeout=5) as other:
             other.execute("UPDATE content SET sealed = x'00' WHERE transfer = ?", (broken,))
+            other.execute("DELETE FROM transfer WHERE id = ?", (lost,))
         other.close()
         third = await here.case()
         here.banks["CN-32"].gate.set()
         await here.until(lambda: len(here.banks["CN-32"].taken) == 2)
         assert opened(here.world, here.banks["CN-32"].taken[-1]).scp == third
-        await here.until(lambda: any(row.transfer == broken and row.last_error for row in here.owed()))
+        await here.until(lambda: len([row for row in here.owed() if row.transfer in {broken, lost} and row.last_error]) == 2)
+        assert {row.last_error for row in here.owed() if row.transfer == lost} == {UNSENDABLE}
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
@@ -273,69 +310,3 @@ def test_backoff_when_tries_grow_then_exponential_bounded_and_spread(jitter: flo
     assert waits == sorted(waits)
     assert max(waits) <= most
     assert backoff(10**9, first, most, jitter) == waits[-1]
-
-
-# ---------------------------------------------------------------- the mailbox
-
-
-def poll(world: World) -> Message:
-    return world.message("CN-33", "collect", [])
-
-
-async def handed(world: World, message: Message) -> list[str]:
-    reply = await world.gateway.parts.mailbox.collect(message.raw, TARGET)
-    found = json.loads(reply.body)["messages"]
-    return [each if isinstance(each, str) else open_envelope(each["envelope"], keys=world.trust.finder(world.clock.now())).jti for each in found]
-
-
-async def test_mailbox_when_polled_then_leased_and_handed_out_again_after_it(tmp_path: Path) -> None:
-    async with region(tmp_path) as world, books(world) as found:
-        for n in range(3):
-            await world.send(world.request(SOURCE, "CN-33", (f"SHC{n}",), shanghai_part(f"SHC{n}")))
-        first = await handed(world, poll(world))
-        assert len(first) == 3
-        assert await handed(world, poll(world)) == []
-        world.clock.advance(seconds=29)
-        assert await handed(world, poll(world)) == []
-        world.clock.advance(seconds=1)
-        assert sorted(await handed(world, poll(world))) == sorted(first)
-        assert {row[0] for row in found.rows("SELECT attempts FROM owed")} == {2}
-
-
-async def test_mailbox_when_two_polls_come_at_once_then_nothing_is_handed_out_twice(tmp_path: Path) -> None:
-    async with region(tmp_path) as world:
-        for n in range(3):
-            await world.send(world.request(SOURCE, "CN-33", (f"SHC{n}",), shanghai_part(f"SHC{n}")))
-        lists = await asyncio.gather(*(handed(world, poll(world)) for _ in range(4)))
-        every = [jti for each in lists for jti in each]
-        assert (len(every), len(set(every))) == (3, 3)
-
-
-async def test_mailbox_when_a_poll_is_repeated_then_marked_and_nothing_new(tmp_path: Path) -> None:
-    async with region(tmp_path) as world:
-        await world.send(world.request(SOURCE, "CN-33", ("SHC1",), shanghai_part("SHC1")))
-        message = poll(world)
-        first = await handed(world, message)
-        again = await world.gateway.parts.mailbox.collect(message.raw, TARGET)
-        assert again.repeated
-        assert json.loads(again.body)["messages"] == first
-
-
-async def test_mailbox_when_consent_is_over_then_not_handed_out(tmp_path: Path) -> None:
-    async with region(tmp_path) as world:
-        await world.send(world.request(SOURCE, "CN-33", ("SHC1",), shanghai_part("SHC1")))
-        world.clock.advance(days=61)
-        assert await handed(world, poll(world)) == []
-
-
-async def test_handed_message_when_read_then_bound_to_the_poll_and_its_secrets_open_it(tmp_path: Path) -> None:
-    async with region(tmp_path) as world:
-        case = await stage(world, State.DELIVERING)
-        assert (await owed(case, "CN-32", "forward")).transfer == case.transfer
-        asked = world.message("CN-32", "collect", [])
-        body = json.loads((await world.gateway.parts.mailbox.collect(asked.raw, TARGET)).body)
-        (message,) = body["messages"]
-        said = open_envelope(message["envelope"], keys=world.trust.finder(world.clock.now()))
-        assert (said.irt, said.aud, said.scp, said.claims["htu"]) == (asked.jti, "CN-32", case.transfer, TARGET.url)
-        assert {each["name"] for each in message["contents"]} == {each["name"] for each in said.claims["con"]}
-        assert all(len(each["secret"]) == len(b64url(bytes(32))) for each in message["contents"])

@@ -43,7 +43,9 @@ def without(message: Message, name: str) -> Message:
 
 
 def plus(message: Message, name: str) -> Message:
-    return replace(message, raw=RawMessage(message.token, {**message.raw.contents, name: replace(message.raw.contents["request"], name=name)}))
+    return replace(
+        message, raw=RawMessage(message.token, {**message.raw.contents, name: replace(message.raw.contents["request"], name=name)})
+    )
 
 
 def forged(message: Message) -> Message:
@@ -141,7 +143,7 @@ def with_agreement(data: TrustData, **changes: Any) -> TrustData:
         if each.id != f"{SOURCE}-{ACCEPTING}":
             return each
         text = jcs({**json.loads(each.text), **changes}).decode()
-        return replace(each, text=text, signatures={id: sign_agreement(key_of(id), text) for id in (SOURCE, ACCEPTING)})
+        return replace(each, text=text, signatures={bank: sign_agreement(key_of(bank), text) for bank in (SOURCE, ACCEPTING)})
 
     return replace(data, agreements=tuple(map(other, data.agreements)))
 
@@ -317,7 +319,9 @@ async def test_act_when_content_is_bad_inside_a_case_then_a_leaf_both_parties_ca
     async with region(tmp_path) as world, books(world) as found:
         case = await stage(world, State.REVIEWING)
         size = found.size()
-        message = world.message(ACCEPTING, "decide", [("decision", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")], scp=case.transfer, ver=case.ver)
+        message = world.message(
+            ACCEPTING, "decide", [("decision", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")], scp=case.transfer, ver=case.ver
+        )
         heard = await world.send(message)
         assert heard.code == "format.doctype"
         assert check_receipt(world, message, heard).leaf.facts["code"] == "format.doctype"

@@ -4,21 +4,18 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from support.auditor import books, check_books
+from support.auditor import books, check_books, shanghai_part
 from support.region import region, take
 from support.stages import ACCEPTING, SOURCE, owed, stage
 
+from gateway.mapping.documents import write
+from gateway.model.documents import Withdrawal
 from gateway.model.transfer import State
 
 
 async def test_case_when_withdrawn_before_it_left_then_nobody_is_told(tmp_path: Path) -> None:
     async with region(tmp_path) as world, books(world) as found:
-        from support.auditor import shanghai_part
-
         heard = await world.send(world.request(SOURCE, ACCEPTING, ("SHC1",), shanghai_part("SHC1")))
-        from gateway.mapping.documents import write
-        from gateway.model.documents import Withdrawal
-
         done = await world.act(SOURCE, "withdraw", [("withdrawal", write(Withdrawal("other", "")))], scp=heard.body["transfer"])
         assert done.body["state"] == "withdrawn", done.body
         assert found.rows("SELECT act, state FROM owed") == [("forward", "cancelled")]
@@ -54,11 +51,6 @@ async def test_pulled_case_when_withdrawn_then_source_bank_that_was_asked_is_tol
 
 async def test_case_when_withdrawn_while_it_is_being_built_then_not_sent(tmp_path: Path) -> None:
     async with region(tmp_path) as world, books(world) as found:
-        from support.auditor import shanghai_part
-
-        from gateway.mapping.documents import write
-        from gateway.model.documents import Withdrawal
-
         heard = await world.send(world.request(SOURCE, ACCEPTING, ("SHC1",), shanghai_part("SHC1")))
         dispatcher = world.gateway.parts.mailbox.dispatcher
         (row,) = await dispatcher.due(ACCEPTING, 1)

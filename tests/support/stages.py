@@ -71,7 +71,7 @@ def _confirm(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
 
 def _decide(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
     first, *others = stage.records
-    verdicts = {first: (Verdict.RECOGNISED, "3.0")} | {record: (Verdict.REFUSED, "0") for record in others}
+    verdicts = {first: (Verdict.RECOGNISED, "3.0")} | dict.fromkeys(others, (Verdict.REFUSED, "0"))
     claims = {"ver": stage.ver, "delivered": stage.sds.get("local", "0" * 64), "part": stage.sds.get("part", "0" * 64)}
     return decision(stage.world, verdicts), claims | {"mapping": list(stage.mapping) or ["none", "0"]}
 
@@ -107,10 +107,7 @@ ACTS = {
 async def stage(world: World, state: State, *, pulled: bool = False, decided: bool = False) -> Stage:
     """A fresh case in `state`.  `decided`: held, but after its decision."""
     records = tuple(f"SHC{world.ids.chance.randrange(10**11):011d}" for _ in range(2))
-    if pulled:
-        opened = world.request(SOURCE, ACCEPTING, records)
-    else:
-        opened = world.request(SOURCE, ACCEPTING, records, shanghai_part(*records))
+    opened = world.request(SOURCE, ACCEPTING, records, None if pulled else shanghai_part(*records))
     heard = await world.send(opened)
     assert heard.status == 202, heard.body
     made = Stage(world, heard.body["transfer"], records, heard.body["ver"], sds={"identity": opened.sd("identity")})
@@ -154,4 +151,3 @@ async def _do(made: Stage, iss: str, act: str) -> Heard:
 
 async def owed(made: Stage, member: str, act: str) -> Owed:
     return next(each for each in await take(made.world, member) if each.transfer == made.transfer and each.act == act)
-

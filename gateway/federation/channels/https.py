@@ -6,6 +6,8 @@ acknowledgement, which comes as a message of its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Protocol
 
 import aiohttp
 
@@ -25,6 +27,14 @@ class HttpAnswer:
     status: int
     body: bytes
     repeated: bool
+
+
+class MessageChannel(Protocol):
+    """Whatever carries a signed message to an address and brings an answer."""
+
+    async def post(self, url: str, token: str, contents: Sequence[Content]) -> HttpAnswer:
+        """Raises PeerUnavailableError (try again), PeerError."""
+        ...
 
 
 class HttpsChannel:
@@ -58,6 +68,6 @@ class HttpsChannel:
 def _multipart(form: HttpForm) -> aiohttp.MultipartWriter:
     writer = aiohttp.MultipartWriter("form-data")
     for part in form.parts:
-        payload = writer.append(part.data, {"Content-Type": part.media_type})
+        payload = writer.append(BytesIO(part.data), {"Content-Type": part.media_type})
         payload.set_content_disposition("form-data", name=part.name)
     return writer

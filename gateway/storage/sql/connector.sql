@@ -47,6 +47,9 @@ SELECT * FROM inbox WHERE state = 'kept' ORDER BY number LIMIT :most
 -- name: inbox_refused
 SELECT * FROM inbox WHERE state = 'refused' ORDER BY number
 
+-- name: inbox_all
+SELECT * FROM inbox ORDER BY number
+
 -- name: inbox_end
 UPDATE inbox SET state = ?, error = ? WHERE iss = ? AND jti = ?
 

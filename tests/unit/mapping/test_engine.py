@@ -297,6 +297,12 @@ def test_unknown_path_then_is_kept_and_named_and_returns_to_its_own_bank_only():
     assert lines(away.loss, Fate.DROPPED)["skill.tag"] == ("no_local_field", "a")
 
 
+def test_empty_text_when_all_else_is_mapped_then_is_kept_where_the_format_means_it():
+    kept = mapper().to_regional(part_of("shanghai", COURSE | {"course_subject": ""}), "CN-31")
+    assert [tuple(extra) for extra in kept.part.records[0].extras] == [("course_subject", "")]
+    assert lines(kept.loss, Fate.RETAINED)["course_subject"] == ("empty", "")
+
+
 def test_assumptions_then_are_issues_and_lines():
     mapped = mapper().to_regional(part_of("shanghai", COURSE | {"credit": 4, "credit_hour": 64}), "CN-31")
     assert {"assumed_all_theory", "assumed_45_minutes"} <= set(mapped.part.records[0].issues)

@@ -23,7 +23,7 @@ def test_agreements_when_both_signed_then_all_count() -> None:
 
 @pytest.mark.parametrize("kept", [(), ("CN-31",), ("CN-32",)])
 def test_agreement_when_a_signature_is_missing_then_it_does_not_count(kept: tuple[str, ...]) -> None:
-    signatures = {id: text for id, text in trust_data().agreements[0].signatures.items() if id in kept}
+    signatures = {bank: jws for bank, jws in trust_data().agreements[0].signatures.items() if bank in kept}
     assert len(signed_agreements(with_first(signatures=signatures))) == 11
 
 
@@ -31,7 +31,7 @@ def test_agreement_when_text_was_changed_or_another_signed_then_it_does_not_coun
     first = trust_data().agreements[0]
     changed = first.text.replace("2030", "2040")
     assert len(signed_agreements(with_first(text=changed))) == 11
-    forged = {id: sign_agreement(key_of("CN-33"), first.text) for id in first.signatures}
+    forged = {bank: sign_agreement(key_of("CN-33"), first.text) for bank in first.signatures}
     assert len(signed_agreements(with_first(signatures=forged))) == 11
     assert len(signed_agreements(with_first(id="another"))) == 11
 

@@ -1,0 +1,313 @@
+"""What must hold after a run, one function each: every one gives the sentences that do not hold, none when all is well.
+
+They read what is stored (at the gateway, at the connectors, in the banks' own books) and the exported log,
+never what the run believes it did.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from gateway.client.outgoing import sd_of
+from gateway.client.receipts import Judge, Sent, VerifiedAnswer
+from gateway.errors import GatewayError, TransferLogError
+from gateway.federation.envelope import open_envelope
+from gateway.federation.message import Content
+from gateway.mapping.documents import read
+from gateway.mapping.schema import Standard
+from gateway.model.documents import Decision, Verdict
+from gateway.model.transfer import Act, ItemState
+from gateway.simulator.banks import SimulatedBank
+from gateway.simulator.people import Learner
+from gateway.simulator.reckoning import Export
+from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
+from gateway.transferlog import merkle
+from gateway.transferlog.audit import AuditReport
+from gateway.transferlog.leaf import Leaf, parse_leaf
+from gateway.transferlog.tiles import TreeState, append
+
+SUMS = ("recognised", "refused", "closed", "pending")
+PASSING = ("consent.expired",)
+"""What a bank may set aside by right: it was asked after the learner's consent had run out."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankRecord:
+    """All that one connector keeps, and the bank's own system."""
+
+    bank: SimulatedBank
+    outbox: Sequence[OutboxRow]
+    inbox: Sequence[InboxRow]
+    cases: Mapping[str, CaseRow]
+    contents: Mapping[str, Mapping[str, Content]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A run when it is over.  `cases` are the gateway's own, whole; `heads` every `(size, root)` that was seen signed, in order."""
+
+    cases: Mapping[str, Mapping[str, Any]]
+    banks: Mapping[str, BankRecord]
+    export: Export
+    standard: Standard
+    heads: Sequence[tuple[int, bytes]]
+    learners: Sequence[Learner]
+    logged: Sequence[Mapping[str, Any]]
+    stored: bytes
+    unexpected: Sequence[str]
+    now: datetime
+
+    @cached_property
+    def leaves(self) -> list[Leaf]:
+        return [parse_leaf(raw) for raw in self.export.leaves]
+
+    @cached_property
+    def answers(self) -> list[tuple[str, OutboxRow, VerifiedAnswer | GatewayError]]:
+        """Every answer a bank stored, verified anew under the final trust file, or why it does not hold."""
+        judge = Judge(self.export.trust)
+        return [
+            (member, row, _verified(judge, member, row, record.contents[row.jti], self.now))
+            for member, record in self.banks.items()
+            for row in record.outbox
+            if row.answer is not None
+        ]
+
+
+def _verified(judge: Judge, member: str, row: OutboxRow, contents: Mapping[str, Content], now: datetime) -> VerifiedAnswer | GatewayError:
+    assert row.answer is not None
+    assert row.receipt is not None
+    assert row.status is not None
+    digests = tuple((each.name, sd_of(each), len(each.data)) for each in contents.values())
+    body = row.answer[:-1] + b',"receipt":' + row.receipt.encode() + b"}"
+    try:
+        return judge.answer(Sent(member, row.jti, row.act, digests), row.status, body, now)
+    except GatewayError as fault:
+        return fault
+
+
+def banks_agree(evidence: Evidence) -> list[str]:
+    """Gateway, accepting bank and source bank hold the same decision, and both banks booked it or neither did."""
+    wrong = []
+    for transfer, case in evidence.cases.items():
+        told = {item["record"]: (item["state"], Decimal(item.get("awarded", "0"))) for item in case["items"] if item["state"] in _DECIDED}
+        source, accepting = evidence.banks[case["source"]], evidence.banks[case["accepting"]]
+        spoken = [
+            decision
+            for row in accepting.outbox
+            if row.scope == transfer and row.act == Act.DECIDE and row.state == "done"
+            for decision in [_decision(evidence, accepting.contents[row.jti])]
+        ]
+        heard = [
+            _decision(evidence, source.contents[row.jti])
+            for row in source.inbox
+            if row.scope == transfer and row.act == Act.NOTIFY and row.state == "done" and "decision" in source.contents[row.jti]
+        ]
+        if bool(told) != bool(spoken) or any(each != told for each in spoken[-1:]):
+            wrong.append(f"{transfer[:8]}: gateway and accepting bank differ over the decision")
+        if bool(told) != bool(heard) or any(each != told for each in heard[-1:]):
+            wrong.append(f"{transfer[:8]}: gateway and source bank differ over the decision")
+        books = [(transfer, "source") in source.bank.posted, (transfer, "accepting") in accepting.bank.posted]
+        due = any(state == ItemState.RECOGNISED for state, _ in told.values())
+        if books != [due, due]:
+            wrong.append(f"{transfer[:8]}: booked by {books} (source, accepting), recognised: {due}")
+    return wrong
+
+
+_DECIDED = frozenset({ItemState.RECOGNISED.value, ItemState.REFUSED.value})
+
+
+def _decision(evidence: Evidence, contents: Mapping[str, Content]) -> dict[str, tuple[str, Decimal]]:
+    found = read(contents["decision"].data, Decision, evidence.standard)
+    return {
+        item.record: (item.verdict.value, item.credits.value if item.verdict is Verdict.RECOGNISED else Decimal(0)) for item in found.items
+    }
+
+
+def nothing_decided_twice(evidence: Evidence) -> list[str]:
+    """One decision a transfer, one booking a transfer and role: in the log and in the banks' outboxes."""
+    leaves = Counter(leaf.scope for leaf in evidence.leaves if leaf.type == "transfer.decided")
+    done = Counter(
+        row.scope for record in evidence.banks.values() for row in record.outbox if row.act == Act.DECIDE and row.state == "done"
+    )
+    posted = Counter((leaf.scope, leaf.iss) for leaf in evidence.leaves if leaf.type == "transfer.posted")
+    opened = Counter((leaf.iss, leaf.jti) for leaf in evidence.leaves if leaf.type == "transfer.requested")
+    return [f"{str(key)[:30]}: {what} {count} times" for what, tally in
+            (("decided", leaves), ("told of its decision", done), ("posted", posted), ("opened", opened))
+            for key, count in tally.items() if count > 1]  # fmt: skip
+
+
+def no_outcome_twice(evidence: Evidence) -> list[str]:
+    """At no place in the log do two transfers hold one outcome; at its end none is redeemed twice."""
+    holders: dict[str, str] = {}
+    wrong = []
+    for index, leaf in enumerate(evidence.leaves):
+        for _, nf, state in leaf.items:
+            if not nf:
+                continue
+            if state in {ItemState.CLAIMED, ItemState.RECOGNISED}:
+                if holders.setdefault(nf, leaf.scope) != leaf.scope:
+                    wrong.append(f"leaf {index}: the outcome {nf[:8]} is held by two transfers")
+            elif holders.get(nf) == leaf.scope:
+                del holders[nf]
+    return wrong
+
+
+def credits_conserved(evidence: Evidence) -> list[str]:
+    """Submitted = recognised + refused + closed + pending, in each leaf and each case; what was awarded is what both banks booked."""
+    wrong = []
+    for index, leaf in enumerate(evidence.leaves):
+        if leaf.totals is not None and not _sums_up(leaf.totals):
+            wrong.append(f"leaf {index}: its credits do not sum to those submitted")
+    for transfer, case in evidence.cases.items():
+        if not _sums_up(case["totals"]):
+            wrong.append(f"{transfer[:8]}: its credits do not sum to those submitted")
+        awarded = Decimal(case["totals"]["awarded"])
+        for role in ("source", "accepting"):
+            booked = evidence.banks[case[role]].bank.posted.get((transfer, role))
+            if booked is not None and booked.awarded != awarded:
+                wrong.append(f"{transfer[:8]}: {case[role]} booked {booked.awarded} as {role}, awarded were {awarded}")
+    return wrong
+
+
+def _sums_up(totals: Mapping[str, str]) -> bool:
+    return Decimal(totals["submitted"]) == sum((Decimal(totals[name]) for name in SUMS), Decimal(0))
+
+
+def receipts_provable(evidence: Evidence) -> list[str]:
+    """Each answer a bank holds proves itself still, and the leaf it shows stands in the final log at that place."""
+    wrong = []
+    for member, row, answer in evidence.answers:
+        if isinstance(answer, GatewayError):
+            wrong.append(f"{member} {row.act}: its stored receipt does not hold: {answer.code} {answer.facts.get('reason', '')}")
+        elif answer.leaf is not None and answer.index is not None:
+            inside = answer.index < len(evidence.leaves)
+            if not inside or evidence.leaves[answer.index] != answer.leaf:
+                wrong.append(f"{member} {row.act}: leaf {answer.index} of its receipt is not in the log")
+    return wrong
+
+
+def checkpoints_extend(evidence: Evidence) -> list[str]:
+    """Each head anybody saw signed is a beginning of the final log: by consistency proof from one to the next."""
+    hashes = [merkle.leaf_hash(raw) for raw in evidence.export.leaves]
+    seen = {(answer.checkpoint.size, answer.checkpoint.root) for _, _, answer in evidence.answers
+            if isinstance(answer, VerifiedAnswer) and answer.checkpoint is not None}  # fmt: skip
+    heads = sorted({*seen, *evidence.heads})
+    wrong = []
+    if [size for size, _ in evidence.heads] != sorted(size for size, _ in evidence.heads):
+        wrong.append("the log shrank during the run")
+    final = (len(hashes), append(TreeState(), hashes).root) if hashes else (0, merkle.EMPTY_ROOT)
+    for (old, old_root), (new, new_root) in zip(heads, [*heads[1:], final], strict=True):
+        try:
+            if new > len(hashes):
+                raise TransferLogError("transferlog.rolled_back", "日志变短", "the log is shorter than a head that was seen")
+            proof = merkle.consistency_proof(old, new, lambda level, index: _node(hashes, level, index))
+            merkle.verify_consistency(old, new, old_root, new_root, proof)
+        except TransferLogError as fault:
+            wrong.append(f"the head of {old} leaves is no beginning of the one of {new}: {fault.code}")
+    return wrong
+
+
+def _node(hashes: Sequence[bytes], level: int, index: int) -> bytes:
+    """A complete node of the tree over these leaves."""
+    row = list(hashes[index << level : (index + 1) << level])
+    while len(row) > 1:
+        row = merkle.pair_up(row)
+    return row[0]
+
+
+def log_audits(evidence: Evidence) -> list[str]:
+    """The whole log, from its export, with every signature, as a stranger audits it."""
+    finding = evidence.export.report.finding
+    return [] if finding is None else [f"audit: {finding.code} at {finding.index}: {finding.en}"]
+
+
+def change_found(changed: int, report: AuditReport) -> list[str]:
+    """After one byte of a stored leaf was changed: the audit finds something and names that leaf among at most one tile's."""
+    finding = report.finding
+    if finding is None:
+        return [f"a changed byte in leaf {changed} was not found"]
+    if finding.index is None or finding.through is None or not finding.index <= changed <= finding.through:
+        return [f"leaf {changed} was changed, the audit names {finding.index} to {finding.through}"]
+    return []
+
+
+def nothing_personal(evidence: Evidence) -> list[str]:
+    """No learner's number or name in a leaf, a log line, or unsealed in the gateway's file."""
+    canaries = [canary for learner in evidence.learners for canary in (learner.citizen_id, learner.name)]
+    leaves = b"\n".join(evidence.export.leaves)
+    logged = "\n".join(map(repr, evidence.logged))
+    wrong = []
+    for canary in canaries:
+        raw = canary.encode("utf-8")
+        places = (("a leaf", raw in leaves), ("a log line", canary in logged), ("the gateway's file", raw in evidence.stored))
+        wrong += [f"a learner's personal value stands in {where}" for where, found in places if found]
+    return wrong
+
+
+def everything_told(evidence: Evidence) -> list[str]:
+    """No message was given up, disbelieved or lost: each has its proven answer, and each accepted request is a case."""
+    wrong = []
+    for member, record in evidence.banks.items():
+        for row in record.outbox:
+            if row.state in {"failed", "alarm"}:
+                wrong.append(f"{member}: its {row.act} ended as {row.state} ({row.last_error})")
+            elif row.state == "waiting":
+                wrong.append(f"{member}: its {row.act} still waits ({row.last_error})")
+            elif row.act == Act.REQUEST and row.state == "done" and row.scope not in evidence.cases:
+                wrong.append(f"{member}: an accepted request is no case at the gateway")
+        wrong += [
+            f"{member}: a {row.act} was set aside ({row.error})"
+            for row in record.inbox
+            if row.state == "refused" and row.error not in PASSING
+        ]
+    return wrong
+
+
+def signed_by_their_banks(evidence: Evidence) -> list[str]:
+    """Each act's leaf holds its actor's own envelope under a key that held there (which the audit asked too: twice by two ways)."""
+    trust = evidence.export.trust
+    wrong = []
+    for index, leaf in enumerate(evidence.leaves):
+        if not leaf.envelope:
+            continue
+        try:
+            envelope = open_envelope(leaf.envelope, keys=trust.finder(datetime.fromisoformat(leaf.at), index))
+        except GatewayError as fault:
+            wrong.append(f"leaf {index}: {fault.code}")
+            continue
+        if (envelope.iss, envelope.jti) != (leaf.iss, leaf.jti):
+            wrong.append(f"leaf {index}: the envelope is another act's")
+    return wrong
+
+
+def nothing_unexpected(evidence: Evidence) -> list[str]:
+    """No process ended, and nothing was answered 500, but by the faults that were put there."""
+    return list(evidence.unexpected)
+
+
+CHECKERS: tuple[Callable[[Evidence], list[str]], ...] = (
+    nothing_unexpected,
+    log_audits,
+    checkpoints_extend,
+    receipts_provable,
+    signed_by_their_banks,
+    nothing_decided_twice,
+    no_outcome_twice,
+    credits_conserved,
+    banks_agree,
+    everything_told,
+    nothing_personal,
+)
+
+
+def check_all(evidence: Evidence) -> list[str]:
+    """Every sentence of every checker, with its checker's name."""
+    return [f"{checker.__name__}: {sentence}" for checker in CHECKERS for sentence in _few(checker(evidence))]
+
+
+def _few(sentences: Iterable[str]) -> list[str]:
+    return list(sentences)[:6]

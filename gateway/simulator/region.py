@@ -1,0 +1,373 @@
+"""The simulated region: built, stormed upon, healed, waited for, and taken stock of.
+
+Everybody's chance is a stream of its own, so that one more draw here moves nothing there.
+"""
+
+import asyncio
+import atexit
+import shutil
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
+from typing import Any
+
+from gateway.app import DATABASE_FILE, Tools
+from gateway.client.cases import Tools as CaseTools
+from gateway.client.office import Setup
+from gateway.client.pace import Pace
+from gateway.client.receipts import Judge
+from gateway.crypto.keys import SigningKey, write_secret_file
+from gateway.errors import SettingsError
+from gateway.federation.members import Status
+from gateway.federation.protocol import JTI_BYTES, SECRET_BYTES
+from gateway.federation.registry import TrustFile
+from gateway.model.canonical import b64url
+from gateway.model.documents import Withdrawal
+from gateway.model.transfer import BEFORE_DECISION, CLOSED, State
+from gateway.settings import Delivery, Settings
+from gateway.simulator.banks import SimulatedBank
+from gateway.simulator.checkers import BankRecord, Evidence, change_found, check_all
+from gateway.simulator.faults import FAIR, GATEWAY, Fault, Kind, Plan, draw
+from gateway.simulator.hosts import CHANGE_LEAF, Ail, BankHost, GatewayHost, Host, Surroundings
+from gateway.simulator.network import GATEWAY_URL, Network, Trace
+from gateway.simulator.people import MEMBERS
+from gateway.simulator.reckoning import Export, audit_again, export_log, transfers_of
+from gateway.simulator.registrar import Registrar
+from gateway.simulator.sandbox import PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.simulator.virtual_loop import VirtualClock, VirtualLoop
+from gateway.simulator.workload import Workload
+from gateway.storage.database import Write
+from gateway.storage.rows import TransferRow
+from gateway.storage.schema import upgrade
+from gateway.transferlog.checkpoint import Verifier, open_checkpoint
+
+EPOCH = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+ENDS_WITHIN_S = 6 * 24 * 3600.0
+"""Virtual time in which everything must end once the weather is fair: the longest single wait is a day, and a few follow each other."""
+LOOK_S = 900.0
+WITNESS_S = 3600.0
+
+
+class SeededIds:
+    """Ids that repeat with the seed and never within a run."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+
+    def jti(self) -> str:
+        return b64url(self._chance.randbytes(JTI_BYTES))
+
+    def secret(self) -> bytes:
+        return self._chance.randbytes(SECRET_BYTES)
+
+
+class Region:
+    """One run.  `play` gives what did not hold."""
+
+    def __init__(
+        self, folder: Path, loop: VirtualLoop, tools: Tools, chance: Callable[[str], Random], logged: list[dict[str, Any]]
+    ) -> None:
+        self.met: Counter[str] = Counter()
+        self.trace = Trace(loop)
+        self._folder = folder
+        self._loop = loop
+        self._tools = tools
+        self._chance = chance
+        self._logged = logged
+        self._heads: list[tuple[int, bytes]] = []
+        self._keys = 0
+        self._cuts: Counter[str] = Counter()
+        self._renewing = {member: asyncio.Lock() for member in MEMBERS}
+
+    async def play(self, hours: float) -> list[str]:
+        plan = draw(self._chance("plan"), hours)
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._build(plan)
+            running = [tasks.create_task(host.keep()) for host in self._hosts]
+            running.append(tasks.create_task(self._witness()))
+            await self._storm(plan)
+            await self._heal()
+            wrong = await self._all_end()
+            wrong += await self._judge(plan)
+            for task in running:
+                task.cancel()
+            for host in self._hosts:
+                await host.stop()
+        return wrong
+
+    # -- building --
+
+    def _build(self, plan: Plan) -> None:
+        chance, loop, folder = self._chance, self._loop, self._folder
+        around = Surroundings(loop, Network(chance("network"), self.trace, self._spawn), self.trace, self.met, self._spawn)
+        self._network = around.network
+        self._clock = VirtualClock(loop, EPOCH)
+        shutil.copytree(_template(), folder, dirs_exist_ok=True)
+        endpoints = {member: f"https://{REGIONS[member]}.simulated/inbox" for member in PUSHED}
+        self._files = prepare(folder, endpoints, self._clock, SeededIds(chance("registry")))
+        pace = chance("pace")
+        idle_s, poll_s = pace.choice((300.0, 900.0, 1800.0)), pace.choice((300.0, 900.0, 1800.0))
+        self._gateway = GatewayHost(
+            _settings(self._files, idle_s), self._clock, SeededIds(chance("gateway ids")), chance("gateway"), self._tools, around
+        )
+        regions = {member: self._tools.regions[REGIONS[member]] for member in MEMBERS}
+        case_tools = CaseTools(regions, self._tools.mapper, self._tools.standard)
+        self._banks: dict[str, BankHost] = {}
+        for member in MEMBERS:
+            clock = VirtualClock(loop, EPOCH)
+            setup = Setup(
+                member, self._files.bank_keys[member], self._files.trust, GATEWAY_URL, member not in PUSHED, case_tools, clock,
+                SeededIds(chance(f"{member} ids")), chance(member), Pace(1.0, 300.0, idle_s, poll_s),
+            )  # fmt: skip
+            bank = SimulatedBank(member, regions[member], self._clock)
+            self._banks[member] = BankHost(setup, bank, folder / f"{member}.db", clock, around)
+            if member in PUSHED:
+                self._network.listen(endpoints[member], self._banks[member])
+        self._network.listen(GATEWAY_URL, self._gateway)
+        self._hosts: list[Host] = [self._gateway, *self._banks.values()]
+        self._registrar = Registrar(self._files, self._clock, self._tell)
+        self._workload = Workload(self._banks, SeededIds(chance("people's ids")), chance("people"), self.met)
+        self.trace.add("plan", plan)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._tasks.create_task(work)
+
+    def _tell(self, trust: TrustFile) -> None:
+        """The banks are brought the new trust file, each at its own time."""
+        self.trace.add("trust file", trust.data.serial)
+        for bank in self._banks.values():
+            self._spawn(self._bring(bank, trust))
+
+    async def _bring(self, bank: BankHost, trust: TrustFile) -> None:
+        await asyncio.sleep(self._chance(f"{bank.name} trust {trust.data.serial}").choice((0.0, 30.0, 1800.0)))
+        if trust.data.serial > bank.setup.trust.data.serial:
+            bank.setup = replace(bank.setup, trust=trust)
+            if bank.up:
+                bank.connector.replace_trust(trust)
+
+    # -- the storm --
+
+    async def _storm(self, plan: Plan) -> None:
+        self._network.weather = plan.weather
+        people = self._chance("cases")
+        work = self._workload.plan(plan.storm_s, people.randrange(5, 10), people.randrange(12), consent_ends=plan.consent_ends)
+        if plan.consent_ends:
+            self.met[Kind.CONSENT_ENDS] += 1
+        async with asyncio.TaskGroup() as tasks:
+            for at, what in work:
+                tasks.create_task(_after(at, what))
+            for fault in plan.faults:
+                tasks.create_task(_after(fault.at, partial(self._strike, fault)))
+            await asyncio.sleep(plan.storm_s)
+            for bank in self._banks.values():
+                bank.allow()
+
+    async def _strike(self, fault: Fault) -> None:
+        self.trace.add("fault", fault.kind, fault.who, fault.lasts, fault.amount)
+        self.met[f"fault {fault.kind}"] += 1
+        host: Host = self._gateway if fault.who == GATEWAY else self._banks[fault.who]
+        match fault.kind:
+            case Kind.PARTITION:
+                await self._partition(fault)
+            case Kind.BANK_DOWN:
+                host.down()
+                await self._lasting(fault)
+                host.allow()
+            case Kind.CLOCK_SKEW:
+                clock = self._banks[fault.who].clock
+                clock.skew = timedelta(seconds=fault.amount)
+                await self._lasting(fault)
+                clock.skew = timedelta(0)
+            case Kind.KEY_ROTATED | Kind.KEY_REVOKED:
+                await self._new_key(fault)
+            case Kind.SUSPENDED:
+                self._registrar.stand(fault.who, Status.SUSPENDED)
+                await self._lasting(fault)
+                self._registrar.stand(fault.who, Status.ACTIVE)
+            case Kind.CONSENT_ENDS | Kind.LEAF_CHANGED:
+                raise SettingsError("settings.connector", "不是定时故障", "no fault of a moment")
+            case _:
+                host.ails.extend([Ail(fault.kind, fault.leaves_only)] * max(1, int(fault.amount)))
+
+    async def _lasting(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.lasts)
+
+    async def _partition(self, fault: Fault) -> None:
+        self._cuts[fault.who] += 1
+        self._network.cut.add(fault.who)
+        await self._lasting(fault)
+        self._cuts[fault.who] -= 1
+        if not self._cuts[fault.who]:
+            self._network.cut.discard(fault.who)
+
+    async def _new_key(self, fault: Fault) -> None:
+        """Rotated: announced, used after a while, the old one ended later.  Revoked: the old one ends at once."""
+        async with self._renewing[fault.who]:
+            await self._renew_key(fault)
+
+    async def _renew_key(self, fault: Fault) -> None:
+        bank = self._banks[fault.who]
+        self._keys += 1
+        key = SigningKey.from_seed(sha256(f"{fault.who} key {self._keys}".encode()).digest())
+        self._registrar.add_key(fault.who, key)
+        if fault.kind is Kind.KEY_REVOKED:
+            self._registrar.revoke_others(fault.who, key)
+        await asyncio.sleep(fault.amount)
+        bank.use(key=key, trust=self._registrar.trust)
+        if fault.kind is Kind.KEY_ROTATED:
+            await self._lasting(fault)
+            self._registrar.revoke_others(fault.who, bank.setup.key)
+
+    async def _heal(self) -> None:
+        """Fair weather: everybody up, reachable, on time; and the banks' people sign what lay about."""
+        self.trace.add("heals")
+        self._network.weather = FAIR
+        self._network.cut.clear()
+        for host in self._hosts:
+            host.ails.clear()
+            host.allow()
+        for bank in self._banks.values():
+            bank.clock.skew = timedelta(0)
+            bank.bank.signed = True
+        for host in self._hosts:
+            await host.standing()
+
+    # -- watching --
+
+    async def _witness(self) -> None:
+        """Somebody who keeps every checkpoint; a log that shrinks is seen at once."""
+        while True:
+            await asyncio.sleep(WITNESS_S)
+            if self._gateway.up:
+                task = self._gateway.spawn(self._gateway.gateway.ledger.head())
+                await asyncio.wait([task])
+                if not task.cancelled() and task.exception() is None:
+                    self._see(task.result()[1])
+
+    def _see(self, note: str) -> None:
+        checkpoint = open_checkpoint(note, _verifiers(self._files))
+        self._heads.append((checkpoint.size, checkpoint.root))
+
+    async def _all_end(self) -> list[str]:
+        """Wait until nothing is open, owed or kept.  A case whose consent ended is withdrawn by its bank, since nothing else can end it."""
+        deadline = self._loop.time() + ENDS_WITHIN_S
+        withdrawn: set[str] = set()
+        left: list[str] = []
+        while self._loop.time() < deadline:
+            await asyncio.sleep(LOOK_S)
+            for host in self._hosts:
+                await host.standing()
+            left = await self._left_open(withdrawn)
+            if not left:
+                self.met["cases"] += len(await transfers_of(self._gateway.gateway))
+                return []
+        return [f"all_end: still open after {ENDS_WITHIN_S / 3600:.0f} h of fair weather: {each}" for each in left[:8]]
+
+    async def _left_open(self, withdrawn: set[str]) -> list[str]:
+        gateway = self._gateway.gateway
+        left = []
+        for row in await transfers_of(gateway):
+            if State(row["state"]) in CLOSED:
+                continue
+            left.append(f"{row['transfer'][:8]} {row['state']}, waiting on {row['waiting_on']}")
+            if State(row["state"]) in BEFORE_DECISION and row["transfer"] not in withdrawn and await self._consent_ended(row):
+                withdrawn.add(row["transfer"])
+                self.met["withdrawn for an ended consent"] += 1
+                await self._banks[row["facing"]].connector.withdraw(row["transfer"], Withdrawal("consent_withdrawn", "授权已到期"))
+        left += [
+            f"owed to {lane}: {count} {state}"
+            for lane, state, count in await gateway.parts.status.owed_counts()
+            if state in {"new", "ready"}
+        ]
+        for member, bank in self._banks.items():
+            store = bank.connector.store
+            left += [f"{member} still has to send {row.act} ({row.last_error})" for row in await store.due("9999", 8)]
+            left += [f"{member} still has to {row.todo}" for row in await store.to_do()]
+            left += [f"{member} still keeps a {row.act}" for row in await store.kept(8)]
+        return left
+
+    async def _consent_ended(self, row: Mapping[str, Any]) -> bool:
+        found = await self._gateway.gateway.database.fetch("transfers_by_id", ids=f'["{row["transfer"]}"]')
+        return datetime.fromisoformat(TransferRow(*found[0]).consent_until) <= self._clock.now()
+
+    # -- taking stock --
+
+    async def _judge(self, plan: Plan) -> list[str]:
+        gateway = self._gateway.gateway
+        export = await export_log(gateway, self._registrar.trust)
+        self._see(export.files["checkpoint"].decode("utf-8"))
+        evidence = await self._evidence(export)
+        self.met.update(f"leaf {leaf.type}" for leaf in evidence.leaves)
+        self.met.update(f"ended {case['state']}" for case in evidence.cases.values())
+        self.trace.add("log", export.report.size, export.report.root.hex())
+        wrong = check_all(evidence)
+        if plan.leaf_changed and not wrong:
+            wrong += await self._change_leaf(export)
+        return wrong
+
+    async def _evidence(self, export: Export) -> Evidence:
+        gateway = self._gateway.gateway
+        cases = {row["transfer"]: await gateway.parts.status.show(row["transfer"], "") for row in await transfers_of(gateway)}
+        banks = {}
+        for member, bank in self._banks.items():
+            store = bank.connector.store
+            outbox, inbox = await store.messages(), await store.inbox()
+            contents = {row.jti: await store.contents("out", row.jti) for row in outbox}
+            contents |= {row.jti: await store.contents("in", row.jti) for row in inbox}
+            banks[member] = BankRecord(bank.bank, outbox, inbox, {case.transfer: case for case in await store.cases()}, contents)
+        folder = self._files.settings.node.data_folder
+        stored = b"".join(file.read_bytes() for file in sorted(folder.iterdir()) if not file.name.endswith("-shm"))
+        return Evidence(
+            cases, banks, export, self._tools.standard, self._heads, self._workload.learners, self._logged, stored,
+            [each for host in self._hosts for each in host.unexpected], self._clock.now(),
+        )  # fmt: skip
+
+    async def _change_leaf(self, export: Export) -> list[str]:
+        """Somebody with the file in his hands changes one byte of one leaf."""
+        chance = self._chance("hand")
+        index = chance.randrange(len(export.leaves))
+        raw = bytearray(export.leaves[index])
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        self.met[f"fault {Kind.LEAF_CHANGED}"] += 1
+        await self._gateway.gateway.database.group([], lambda _rows: [Write(CHANGE_LEAF, [(bytes(raw), index)], hits=1)])
+        report = await audit_again(self._gateway.gateway, export.trust)
+        return [f"change_found: {each}" for each in change_found(index, report)]
+
+
+async def _after(at: float, what: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """`what`, so many seconds from now."""
+    await asyncio.sleep(at)
+    await what()
+
+
+def _verifiers(files: SandboxFiles) -> Sequence[Verifier]:
+    return Judge(files.trust).verifiers
+
+
+def _settings(files: SandboxFiles, idle_s: float) -> Settings:
+    """Production's patience; lanes look about more rarely, since every look costs real time."""
+    trust = files.settings.trust.model_copy(update={"poll_s": 30.0})
+    return files.settings.model_copy(update={"delivery": Delivery(idle_s=idle_s), "trust": trust})
+
+
+@cache
+def _template() -> Path:
+    """Keys that follow from their names (all EdDSA: its signatures repeat), secrets, an empty migrated database; made once a process."""
+    folder = Path(mkdtemp(prefix="sim-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    keys = folder / "keys"
+    keys.mkdir()
+    for name in ("registry", "gateway", "log", *MEMBERS):
+        SigningKey.from_seed(sha256(f"simulated {name}".encode()).digest()).save(keys / f"{name}.pem")
+    for name in ("master", "pseudonym", "nullifier"):
+        write_secret_file(keys / f"{name}.key", sha256(f"simulated {name}".encode()).digest())
+    (folder / "gateway").mkdir()
+    upgrade(folder / "gateway" / DATABASE_FILE)
+    return folder

@@ -1,0 +1,124 @@
+"""An event loop whose time is virtual: when nothing is ready it jumps to the next timer.
+
+Database calls run on threads of their own, in real time.  So `Turns` lets one call run at a time, in the
+order in which they were issued; while one is outstanding time stands still, and what its thread
+brings is applied only when nothing else is left to do.  Then the order of everything that happens
+follows from the seed alone, however slow a query was.
+"""
+
+import asyncio
+import selectors
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+REAL_WAIT_S = 60.0
+"""How long, in real seconds, a database call may take before the run is given up."""
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class _Idle(selectors.SelectSelector):
+    """Asked by the loop whenever it would sleep; no socket is ever waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle: Callable[[float | None], None] = lambda _timeout: None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.idle(timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Time begins at 0 and moves only by jumps.  `turns` is what databases are opened with."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._arrived: deque[Callable[[], object]] = deque()
+        self._gate = threading.Condition()
+        self._owner = threading.get_ident()
+        idle = _Idle()
+        super().__init__(idle)
+        idle.idle = self._idle
+        self.turns = Turns()
+
+    def time(self) -> float:
+        return self._now
+
+    def call_soon_threadsafe(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> asyncio.Handle:
+        """From a thread: kept until the loop has nothing else to do."""
+        if threading.get_ident() == self._owner:
+            return self.call_soon(callback, *args, context=context)
+        with self._gate:
+            self._arrived.append(lambda: self.call_soon(callback, *args, context=context))
+            self._gate.notify()
+        return asyncio.Handle(callback, args, self, context)
+
+    def _idle(self, timeout: float | None) -> None:
+        """`timeout` is how far the next timer lies ahead: 0 when something is ready, None when there is no timer."""
+        if timeout is not None and timeout <= 0:
+            return
+        if self.turns.outstanding:
+            with self._gate:
+                if not self._gate.wait_for(lambda: self._arrived, REAL_WAIT_S):
+                    raise RuntimeError("a database call does not come back")
+                arrived = self._arrived.popleft()
+            arrived()
+        elif timeout is None:
+            raise RuntimeError("nothing is left that could ever happen")
+        else:
+            self._now += timeout
+
+
+class Turns:
+    """Database calls, one at a time, first come first served."""
+
+    def __init__(self) -> None:
+        self._order = asyncio.Lock()
+        self.outstanding = False
+        self.taken = 0
+
+    async def take(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Run `call` when its turn has come.  A call once begun is waited for even by a task that is being cancelled."""
+        async with self._order:
+            self.outstanding = True
+            self.taken += 1
+            running = asyncio.get_running_loop().create_task(_run(call))
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                await _ended(running)
+                raise
+            finally:
+                self.outstanding = False
+
+
+async def _run(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
+
+
+async def _ended(running: asyncio.Task[Any]) -> None:
+    """Wait out a call, whatever else happens to whoever waits."""
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError:
+            continue
+    if not running.cancelled():
+        running.exception()
+
+
+class VirtualClock:
+    """The loop's time as a calendar's; `skew` is how far this house's clock is off."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, epoch: datetime, skew: timedelta = timedelta(0)) -> None:
+        self._loop = loop
+        self._epoch = epoch
+        self.skew = skew
+
+    def now(self) -> datetime:
+        return self._epoch + timedelta(seconds=self._loop.time()) + self.skew

@@ -1,0 +1,146 @@
+"""What learners and banks' people do during a run: apply, withdraw, ask again, offer one certificate twice.
+
+Everything is drawn from the seed.  People are patient: where their bank's connector is down they wait, and
+where it died under their hands they ask once more, as people do.
+"""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import permutations
+from random import Random
+from typing import Any, TypeAlias
+
+from gateway.client.bank import Application
+from gateway.client.store import Outgoing
+from gateway.errors import GatewayError, StorageError
+from gateway.model.documents import Withdrawal
+from gateway.simulator.applications import Counter
+from gateway.simulator.banks import Programme
+from gateway.simulator.hosts import BankHost
+from gateway.simulator.ledgers import Entry
+from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
+from gateway.simulator.script import COURSES, certificate_number
+
+PAIRS = tuple(permutations(MEMBERS, 2))
+Step: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+ASK_AGAIN_S = 600.0
+TRIES = 3
+
+
+class Workload:
+    """One run's.  `learners` are all there are; `opened` maps a transfer to the bank that opened it."""
+
+    def __init__(self, banks: Mapping[str, BankHost], ids: Any, chance: Random, met: Tally[str]) -> None:
+        self._banks = banks
+        self._chance = chance
+        self._met = met
+        self._ids = ids
+        self.learners: list[Learner] = []
+        self.opened: dict[str, str] = {}
+
+    def plan(self, storm_s: float, cases: int, first_pair: int, *, consent_ends: bool) -> list[tuple[float, Step]]:
+        """`(when, what)`: the cases over the pairs in turn, one race, and what comes after a case was opened."""
+        chance = self._chance
+        work: list[tuple[float, Step]] = []
+        for number in range(cases):
+            source, accepting = PAIRS[(first_pair + number * 5) % len(PAIRS)]
+            at = chance.random() * storm_s * 0.8
+            programme = chance.choice((Programme.OPEN, Programme.OPEN, Programme.STRICT, Programme.CLOSED, Programme.SLOW))
+            lasting = timedelta(seconds=chance.choice((300.0, 7200.0, storm_s))) if consent_ends and number % 3 == 0 else None
+            work.append((at, partial(self._case, source, accepting, programme, pulled=chance.random() < 0.5, lasting=lasting)))
+        if chance.random() < 0.6:
+            work.append((chance.random() * storm_s * 0.8, self._race))
+        return work
+
+    def _learner(self, home: str, *entries: Entry) -> Learner:
+        learner = make_learner(len(self.learners), home, self._chance)
+        self.learners.append(learner)
+        self._banks[home].bank.enter(learner, entries)
+        return learner
+
+    async def _case(self, source: str, accepting: str, programme: Programme, *, pulled: bool, lasting: timedelta | None) -> None:
+        """A learner with a course, mostly a certificate too; now and then without an account, or with records under review."""
+        chance, number = self._chance, len(self.learners)
+        entries = [Entry("course", f"2023{number:07d}", chance.choice(COURSES), 70 + chance.randrange(30))]
+        if chance.random() < 0.7:
+            entries.append(Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate_number(source, number)))
+        learner = self._learner(source, *entries)
+        if chance.random() < 0.9:
+            self._banks[accepting].bank.enrol(learner)
+        if pulled and chance.random() < 0.15:
+            self._banks[source].bank.review(learner)
+        facing = accepting if pulled else source
+        after = chance.choice(("nothing", "nothing", "withdraw", "again"))
+        wait_s = chance.choice((1.0, 60.0, 3600.0)) * chance.random()
+
+        def make(counter: Counter) -> Application:
+            bank = self._banks[source].bank
+            given = counter.pulled(bank, accepting, learner, programme) if pulled else counter.pushed(bank, accepting, learner, programme)
+            return given if lasting is None else _ending(given, lasting)
+
+        message = await self._open(facing, make)
+        if message is None or after == "nothing":
+            return
+        await asyncio.sleep(wait_s)
+        if after == "withdraw":
+            self._met["withdrawal asked"] += 1
+            await self._ask(facing, lambda bank: bank.connector.withdraw(message.scope, Withdrawal("learner_request", "学习者要求撤回")))
+        else:
+            self._met["asked again"] += 1
+            await self._ask(facing, lambda bank: bank.connector.resend(message.jti))
+
+    async def _race(self) -> None:
+        """One certificate, recorded at two banks, offered by both at the same moment."""
+        number = len(self.learners)
+        certificate = certificate_number(JIANGSU, number)
+        learner = self._learner(JIANGSU, Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate))
+        self._banks[ANHUI].bank.enter(learner, [Entry("certificate", f"race{number}", "养老护理员", 80, certificate)])
+        for member in (SHANGHAI, ZHEJIANG):
+            self._banks[member].bank.enrol(learner)
+        self._met["race"] += 1
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._open(JIANGSU, lambda counter: counter.pushed(self._banks[JIANGSU].bank, SHANGHAI, learner)))
+            both.create_task(self._open(ANHUI, lambda counter: counter.pushed(self._banks[ANHUI].bank, ZHEJIANG, learner)))
+
+    async def _open(self, facing: str, make: Callable[[Counter], Application]) -> Outgoing | None:
+        message: Outgoing | None = await self._ask(facing, lambda bank: bank.connector.submit(make(Counter(bank.setup.clock, self._ids))))
+        if message is not None:
+            self.opened[message.scope] = facing
+        return message
+
+    async def _ask(self, member: str, what: Callable[[BankHost], Coroutine[Any, Any, Any]]) -> Any:
+        """Have the bank's connector do it.  Whoever does not hear that it was done asks again."""
+        bank = self._banks[member]
+        for _ in range(TRIES):
+            await bank.standing()
+            task = bank.spawn(what(bank))
+            await asyncio.wait([task])
+            fault = None if task.cancelled() else task.exception()
+            if not task.cancelled() and fault is None:
+                return task.result()
+            if fault is not None and not isinstance(fault, StorageError):
+                bank.unexpected.append(f"{member} could not be asked: {_named(fault)}")
+                return None
+            self._met["asked a dying connector"] += 1
+            if isinstance(fault, StorageError):
+                bank.die("its disk failed")
+            await asyncio.sleep(ASK_AGAIN_S)
+        return None
+
+
+def _ending(application: Application, lasting: timedelta) -> Application:
+    """Both consents end that soon."""
+    consent, source = application.consent, application.consent_source
+    return replace(
+        application,
+        consent=replace(consent, expires_at=consent.given_at + lasting),
+        consent_source=replace(source, expires_at=source.given_at + lasting) if source is not None else None,
+    )
+
+
+def _named(fault: BaseException) -> str:
+    return fault.code if isinstance(fault, GatewayError) else f"{type(fault).__name__}: {fault}"
