@@ -58,6 +58,7 @@ from gateway.transfers.registry import Registry, SyncRegistry
 from gateway.transfers.status import Status
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
+from gateway.transfers.watch import DeadlineWatch
 from gateway.web.keys import Parts
 from gateway.web.routes import member_app, ops_app
 from gateway.web.token import Access
@@ -141,6 +142,7 @@ class Gateway:
     receiver: Receiver
     courier: Courier
     exchanges: tuple[FileExchange, ...]
+    watch: DeadlineWatch
     parts: Parts
     access: Access
     ids: IdSource
@@ -160,6 +162,7 @@ class Gateway:
             for exchange in self.exchanges:
                 tasks.create_task(exchange.run(self.settings.sftp.poll_s))
             tasks.create_task(self._watch_trust())
+            tasks.create_task(self.watch.run(self.settings.deadlines.poll_s))
             self.parts.ready.set()
 
     async def _watch_trust(self) -> None:
@@ -258,6 +261,7 @@ async def wire(
         FileExchange(member, files[member], receiver.receive, courier.heard_from, clock, patience) for member in sorted(files)
     )
     lanes.append(courier)
+    watch = DeadlineWatch(database, committer, clock, ids, timedelta(seconds=settings.deadlines.warn_s))
     parts = Parts(
         receiver=receiver,
         mailbox=Mailbox(receiver, dispatcher),
@@ -266,10 +270,11 @@ async def wire(
         ledger=ledger,
         log_files=LogFiles(reading, ledger),
         heard_from=courier.heard_from,
+        clocks_agree=watch.clocks_agree,
         body_bytes_max=settings.listen.body_bytes_max,
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
-    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, parts, access, ids, clock)
+    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, parts, access, ids, clock)
 
 
 def sftp_channels(settings: Settings, members: Sequence[Member]) -> dict[str, SftpChannel]:

@@ -14,4 +14,10 @@ FILE_MESSAGES = Counter(
     "ceg_file_messages_total", "Messages found in folders, by member and result", ["member", "result"], registry=REGISTRY
 )
 FILES_INCOMPLETE = Gauge("ceg_files_incomplete", "Messages whose files have been missing for too long", ["member"], registry=REGISTRY)
+DEADLINES = Counter(
+    "ceg_deadlines_total", "Deadlines by state and by what was done: warned, passed, rescheduled", ["state", "what"], registry=REGISTRY
+)
+CLOCKS_APART = Gauge(
+    "ceg_clocks_apart_seconds", "How far wall clock and monotonic clock have drifted apart since the start", registry=REGISTRY
+)
 BUILD = Gauge("ceg_build_info", "Version of this program", ["version"], registry=REGISTRY)

@@ -75,6 +75,13 @@ class Delivery(_Section):
     timeout_s: Seconds = Field(default=15.0, description="一次发送的时限 / one try takes at most")
 
 
+class Deadlines(_Section):
+    """Looking after the deadlines."""
+
+    poll_s: Seconds = Field(default=30.0, description="检查期限的间隔 / how often deadlines are looked at")
+    warn_s: Seconds = Field(default=86_400.0, description="到期前多久提醒 / how long before a deadline people are warned")
+
+
 class Sftp(_Section):
     """Members that speak in files.  Off unless both files are set; the folders are in the trust file."""
 
@@ -106,6 +113,7 @@ class Settings(BaseSettings):
     trust: Trust = Trust()
     keys: Keys = Keys()
     delivery: Delivery = Delivery()
+    deadlines: Deadlines = Deadlines()
     sftp: Sftp = Sftp()
     log: Log = Log()
 

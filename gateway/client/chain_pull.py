@@ -3,7 +3,7 @@
 Each page is checked against all links held so far, so a fault is found on the page that brings it and nothing
 after it is asked for.  Started again, the last link held is asked for once more: a bank that no longer shows it has
 rewritten its chain.  The result is one batch that the adapter reads; without the bank's signature over it, it
-is a feed and opens nothing.  Sentences: docs/transports.md, TR-60 to TR-69.
+is a feed and opens nothing.  Sentences: docs/transports.md, TR-33 to TR-40.
 """
 
 from dataclasses import dataclass, field, replace

@@ -11,7 +11,7 @@ decoded bytes of each content, so what an XML library does to the text around th
 An answer is the same JSON that HTTP gives, in base64, because a CDATA section cannot hold every text and XML
 readers change line ends: `<m:answer status="202" repeated="false">base64</m:answer>`.  What is not an answer is
 a SOAP fault whose detail holds the problem document.  The form is our invention, not the bank's real interface.
-Sentences: docs/transports.md, TR-20 to TR-29.
+Sentences: docs/transports.md, TR-8 to TR-16.
 """
 
 from collections.abc import Sequence

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from gateway.client.office import MESSAGES_PATH
 from gateway.client.outgoing import Writer, sd_of
 from gateway.client.receipts import Judge, Sent, VerifiedAnswer, problem_code
-from gateway.client.office import MESSAGES_PATH
 from gateway.client.store import Outgoing
 from gateway.crypto.keys import SigningKey
 from gateway.errors import PeerError

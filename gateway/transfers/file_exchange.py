@@ -9,7 +9,7 @@
 The folders themselves are the state: the receipt is written only after the answer is durable, and from then on
 only moved.  So the next round goes on wherever the last one stopped: before the receipt the message is taken
 again and gets its stored answer, after it what is left is moved.  A message whose files do not all come is never
-touched; after a while it is an alarm.  Sentences: docs/transports.md, TR-40 to TR-59.
+touched; after a while it is an alarm.  Sentences: docs/transports.md, TR-17 to TR-32.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 The same use case as over HTTP: only the layout differs.  A signed "no" is an answer like any other and travels
 with HTTP 200, because SOAP stacks throw away the body of other statuses; a fault (HTTP 500, SOAP 1.1
 section 6.2) is what was not authentic, not of its form, or came at a bad moment.
-Sentences: docs/transports.md, TR-20 to TR-29.
+Sentences: docs/transports.md, TR-8 to TR-16.
 """
 
 from collections.abc import Mapping

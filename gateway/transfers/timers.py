@@ -73,7 +73,7 @@ class Lapsed:
         match case.state:
             case State.CONFIRMING | State.REVIEWING:
                 return self._expire(case)
-            case State.DELIVERING | State.POSTING:
+            case State.DELIVERING | State.POSTING | State.SETTLED:
                 case.row = case.row._replace(held_from=case.row.state)
                 case.move(State.HELD)
                 return "transfer.held"
@@ -108,6 +108,32 @@ class Lapsed:
         case.stand(unresolved=True)
         tell(case, "unresolved", self.new_jti, case.row.source, case.row.accepting)
         return "transfer.lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """A deadline past the end of the holiday table was a guess; the table has grown since, and the deadline is computed again."""
+
+    transfer: str
+    gateway: str
+    jti: str
+
+    @property
+    def wants(self) -> Wants:
+        return Wants(transfers=(self.transfer,))
+
+    def apply(self, view: View) -> Answer:
+        case = Case.of(view, self.transfer)
+        if case is None or case.row.deadline is None or not case.row.provisional:
+            return Answer(409, b"{}", b"")
+        deadline, provisional = deadline_of(case.state, datetime.fromisoformat(case.row.changed_at))
+        if provisional or deadline is None:
+            return Answer(409, b"{}", b"")
+        cause = case.row.seq - 1
+        case.row = case.row._replace(deadline=utc_text(deadline), provisional=0, warned=0)
+        log_gateway_act(case, self.gateway, self.jti, "transfer.rescheduled", case.row.state, cause)
+        case.save()
+        return Answer(200, b"{}", b"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Parts:
     ledger: Ledger
     log_files: LogFiles
     heard_from: Callable[[str], None]
+    clocks_agree: Callable[[], bool]
     body_bytes_max: int
     base_url: str = ""
     ready: asyncio.Event = field(default_factory=asyncio.Event)

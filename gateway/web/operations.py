@@ -16,10 +16,12 @@ async def livez(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Database readable, log loaded, registry in the log."""
+    """Database readable, log loaded, registry in the log, clocks in step."""
     parts = request.app[PARTS]
     if not parts.ready.is_set():
         return web.Response(status=503, text="starting\n")
+    if not parts.clocks_agree():
+        return web.Response(status=503, text="wall clock and monotonic clock disagree: deadlines stand still\n")
     await parts.reading.head()
     return web.Response(text="ready\n")
 

@@ -1,4 +1,4 @@
-"""One contract for every way a message travels: HTTPS push, mailbox, SOAP, SFTP.  docs/transports.md, TR-1 to TR-9.
+"""One contract for every way a message travels: HTTPS push, mailbox, SOAP, SFTP.  docs/transports.md, TR-1 to TR-7.
 
 Both ways: what a bank sends reaches the gateway, what the gateway owes reaches the bank.  The gateway is whole
 and real, the bank's end is a small server of the test, and everything goes over sockets.

@@ -4,7 +4,7 @@ A bank that is pulled keeps each learner's records as a list that only grows.  T
 account is personal and belongs in no URL: `{"account", "from", "limit"}`, and from the second page on `"cursor"` as
 the bank gave it.  A page is the bank's own batch with a `next` beside it (null at the end).  What stands in a page
 is not looked at here.  The form is our invention, not the bank's real interface.
-Sentences: docs/transports.md, TR-60 to TR-69.
+Sentences: docs/transports.md, TR-33 to TR-40.
 """
 
 from dataclasses import dataclass

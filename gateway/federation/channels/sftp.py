@@ -3,7 +3,7 @@
 A file appears whole or not at all: it is written under a temporary name (a dot in front, which no message file
 has), flushed where the server can, then renamed.  The server is known by its pinned host key and by nothing
 else; neither the user's SSH configuration nor an agent is looked at.  Sizes are asked for before a byte is read.
-Sentences: docs/transports.md, TR-40 to TR-59.
+Sentences: docs/transports.md, TR-17 to TR-32.
 """
 
 import asyncio

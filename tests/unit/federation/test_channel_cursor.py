@@ -1,4 +1,4 @@
-"""Pulling a chain by cursor from a small bank of the test, and every way that bank can go wrong.  docs/transports.md, TR-60 to TR-69."""
+"""Pulling a chain by cursor from a small bank of the test, and every way that bank can go wrong.  docs/transports.md, TR-33 to TR-40."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Folders over SFTP: what is taken, what is left alone, and that a death at any step costs nothing.  docs/transports.md, TR-40 to TR-59."""
+"""Folders over SFTP: what is taken, what is left alone, and that a death at any step costs nothing.  docs/transports.md, TR-17 to TR-32."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""SOAP 1.1: layout both ways, hostile envelopes, what the client makes of answers and faults.  docs/transports.md, TR-20 to TR-29."""
+"""SOAP 1.1: layout both ways, hostile envelopes, what the client makes of answers and faults.  docs/transports.md, TR-8 to TR-16."""
 
 import asyncio
 import base64
