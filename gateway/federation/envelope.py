@@ -89,6 +89,8 @@ class VerifiedEnvelope:
 
         Raises TrustError `trust.stale` or `trust.not_yet_valid`; both tell the server's time.
         """
+        if self.exp - self.iat <= limit and self.iat - protocol.CLOCK_SKEW_MAX <= now < self.exp:
+            return
         told = now.astimezone(UTC).isoformat(timespec="seconds")
         if self.exp - self.iat > limit:
             raise TrustError(
@@ -96,13 +98,12 @@ class VerifiedEnvelope:
             )
         if now >= self.exp:
             raise TrustError("trust.stale", f"信封已过期(服务器时间 {told})", f"the envelope has run out; server time {told}", now=told)
-        if now < self.iat - protocol.CLOCK_SKEW_MAX:
-            raise TrustError(
-                "trust.not_yet_valid",
-                f"签发时间晚于服务器时间 {told},请校准时钟",
-                f"signed in the future; set the clock: server time {told}",
-                now=told,
-            )
+        raise TrustError(
+            "trust.not_yet_valid",
+            f"签发时间晚于服务器时间 {told},请校准时钟",
+            f"signed in the future; set the clock: server time {told}",
+            now=told,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

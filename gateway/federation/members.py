@@ -75,7 +75,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A bank in the registry.  `region` names its adapter's folder; `city_code` is a GB/T 2260 code; `endpoint` is a URL, "" for a mailbox."""
+    """A bank in the registry.  `region` names its adapter's folder; `city_code`: GB/T 2260; `endpoint`: a URL, "" for a mailbox."""
 
     id: str
     name: Name

@@ -120,7 +120,7 @@ def _rule(act: Act, role: Role, states: set[State], to: tuple[State, ...], *leaf
 S = State
 ANY_OPEN = set(State) - CLOSED
 AGAIN = (S.DELIVERING, S.REJECTED)
-STANDS = (S.POSTING, S.SETTLED, S.REJECTED, S.EXPIRED)
+STANDS = (S.POSTING, S.SETTLED, S.RECALLED, S.REJECTED, S.EXPIRED)
 """Where a dispute may have begun, and where its case goes back to when the decision stands."""
 TABLE: tuple[Rule, ...] = (
     _rule(Act.CONFIRM, Role.SOURCE, {S.CONFIRMING}, (S.DELIVERING, S.REJECTED), "transfer.confirmed", "transfer.rejected"),
@@ -130,8 +130,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(Act.SUPPLEMENT, Role.SOURCE, {S.SUPPLEMENTING}, AGAIN, "transfer.supplemented", "transfer.rejected", names_ver=True),
     _rule(Act.AMEND, Role.SOURCE, set(BEFORE_DECISION) - {S.CONFIRMING}, AGAIN, "transfer.amended", "transfer.rejected", names_ver=True),
     _rule(Act.AMEND, Role.SOURCE, {S.POSTING, S.SETTLED}, (S.DISPUTED,), "transfer.amended", names_ver=True),
-    _rule(Act.REVOKE, Role.SOURCE, set(BEFORE_DECISION), (S.REJECTED,), "record.revoked", "transfer.rejected"),
-    _rule(Act.REVOKE, Role.SOURCE, set(State) - BEFORE_DECISION, (), "record.revoked"),
+    _rule(Act.REVOKE, Role.SOURCE, set(BEFORE_DECISION) | {S.HELD}, (S.REJECTED,), "record.revoked", "transfer.rejected"),
+    _rule(Act.REVOKE, Role.SOURCE, set(State) - BEFORE_DECISION - {S.HELD}, (), "record.revoked"),
     _rule(
         Act.DECIDE,
         Role.ACCEPTING,
@@ -141,7 +141,7 @@ TABLE: tuple[Rule, ...] = (
         "transfer.settled",
         names_ver=True,
     ),
-    _rule(Act.POSTED, Role.SOURCE, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED), "transfer.posted", "transfer.settled"),
+    _rule(Act.POSTED, Role.SOURCE, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED, S.RECALLED), "transfer.posted", "transfer.settled"),
     _rule(Act.POSTED, Role.ACCEPTING, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED, S.DISPUTED), "transfer.posted", "transfer.settled"),
     _rule(Act.POSTED, Role.ACCEPTING, {S.SETTLED, S.DISPUTED, S.HELD}, (S.SETTLED, S.RECALLED), "item.recalled"),
     _rule(Act.WITHDRAW, Role.FACING, set(BEFORE_DECISION) | {S.HELD}, (S.WITHDRAWN,), "transfer.withdrawn"),

@@ -40,26 +40,17 @@ class Agreement:
             suspended=text["suspended"],
         )
 
-    def permits(self, source: str, accepting: str, kind: str, day: date) -> bool:
-        """Whether an achievement of `kind` may go from `source` to `accepting` on `day`."""
-        return (
-            not self.suspended
-            and (self.source, self.accepting) == (source, accepting)
-            and kind in self.kinds
-            and self.since <= day <= self.until
-        )
+    def in_force(self, source: str, accepting: str, day: date) -> bool:
+        """Whether it governs this direction on `day`."""
+        return not self.suspended and (self.source, self.accepting) == (source, accepting) and self.since <= day <= self.until
 
 
-def permitting(agreements: Sequence[Agreement], source: str, accepting: str, kind: str, day: date) -> Agreement | None:
-    """The first agreement that permits it, or None."""
-    return next((agreement for agreement in agreements if agreement.permits(source, accepting, kind, day)), None)
+def permitted_kinds(agreements: Sequence[Agreement], source: str, accepting: str, day: date) -> frozenset[str]:
+    """The achievement kinds that may go from `source` to `accepting` on `day`, by any agreement in force."""
+    kinds = (each.kinds for each in agreements if each.in_force(source, accepting, day))
+    return frozenset().union(*kinds)
 
 
 def any_between(agreements: Sequence[Agreement], source: str, accepting: str, day: date) -> bool:
     """Whether anything at all may go from `source` to `accepting` on `day`."""
-    return any(
-        not agreement.suspended
-        and (agreement.source, agreement.accepting) == (source, accepting)
-        and agreement.since <= day <= agreement.until
-        for agreement in agreements
-    )
+    return any(each.in_force(source, accepting, day) for each in agreements)

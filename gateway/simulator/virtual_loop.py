@@ -62,16 +62,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """`timeout` is how far the next timer lies ahead: 0 when something is ready, None when there is no timer."""
         if timeout is not None and timeout <= 0:
             return
-        if self.turns.outstanding:
-            with self._gate:
-                if not self._gate.wait_for(lambda: self._arrived, REAL_WAIT_S):
-                    raise RuntimeError("a database call does not come back")
-                arrived = self._arrived.popleft()
+        arrived = self._next_arrived()
+        if arrived is not None:
             arrived()
         elif timeout is None:
             raise RuntimeError("nothing is left that could ever happen")
         else:
             self._now += timeout
+
+    def _next_arrived(self) -> Callable[[], object] | None:
+        """What a thread brought; waited for, in real time, while a call is outstanding."""
+        with self._gate:
+            if self.turns.outstanding and not self._gate.wait_for(lambda: self._arrived, REAL_WAIT_S):
+                raise RuntimeError("a database call does not come back")
+            return self._arrived.popleft() if self._arrived else None
 
 
 class Turns:

@@ -71,8 +71,12 @@ def _is_content(value: Any) -> bool:
 def _is_items(value: Any) -> bool:
     if not (isinstance(value, list) and 0 < len(value) <= ITEMS_MAX):
         return False
-    if not all(_is_row(row, _is_hex_or_empty, _is_hex_or_empty, _is_word) for row in value):
-        return False
+    for row in value:  # written out: it runs for each item of each leaf
+        if not (isinstance(row, list) and len(row) == 3):
+            return False
+        cm, nf, state = row
+        if not (_is_hex_or_empty(cm) and _is_hex_or_empty(nf) and _is_word(state)):
+            return False
     named = [row[0] for row in value if row[0]]
     return value == sorted(value) and len(set(named)) == len(named)
 

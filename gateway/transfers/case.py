@@ -7,7 +7,7 @@ the state, `ver` with each change of state or items.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -40,8 +40,9 @@ TOTAL_OF = {
 
 
 def utc_text(moment: datetime) -> str:
-    """RFC 3339, UTC, microseconds, `Z`: texts that sort as their moments do."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """RFC 3339, UTC, microseconds, `Z`: texts that sort as their moments do.  `moment` is aware."""
+    text = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+    return text[:-6] + "Z"
 
 
 def totals_of(items: Iterable[ItemRow]) -> dict[str, str]:
@@ -82,8 +83,9 @@ class Case:
         return frozenset(role for role, holder in held.items() if holder == member)
 
     def move(self, state: State) -> None:
-        """Enter `state` now: new `ver`, new deadline."""
-        deadline, provisional = deadline_of(state, self.view.at)
+        """Enter `state` now: new `ver`, new deadline.  In an ended case an open recall is the only clock there is."""
+        recalling = state is State.SETTLED and any(item.state == ItemState.RECALLING for item in self.items)
+        deadline, provisional = deadline_of(State.HELD if recalling else state, self.view.at)
         self.row = self.row._replace(
             state=state.value,
             ver=self.row.ver + 1,
@@ -91,7 +93,14 @@ class Case:
             deadline=utc_text(deadline) if deadline else None,
             provisional=int(provisional),
             warned=0,
+            held_from=self.row.held_from if state is State.HELD else "",
         )
+
+    def ended(self) -> State:
+        """Where a booked case rests: recalled, once everything that was recognised in it has been recalled."""
+        states = {ItemState(item.state) for item in self.items}
+        gone = ItemState.RECALLED in states and not states & {ItemState.RECOGNISED, ItemState.RECALLING}
+        return State.RECALLED if gone else State.SETTLED
 
     def pause_review(self) -> None:
         """Stop the review's clock: remember how many of its working days are left."""
@@ -109,7 +118,8 @@ class Case:
 
     def stand(self, *, unresolved: bool) -> None:
         """End a dispute: what was decided before it stands."""
-        self.move(State(self.row.disputed_from))
+        began = State(self.row.disputed_from)
+        self.move(self.ended() if began is State.SETTLED else began)
         self.row = self.row._replace(disputed_from="", stage="", unresolved=int(unresolved))
 
     def touch(self) -> None:
@@ -118,8 +128,9 @@ class Case:
 
     def void(self, item: ItemRow) -> None:
         """The achievement is void: its outcome can never be claimed again, by anybody."""
-        found = self.view.outcomes.get(item.nf)
-        if found is not None and item.nf:
+        if item.nf:
+            new = OutcomeRow(item.nf, "revoked", item.strength, "", self.row.learner, self.row.source, self.view.next_index)
+            found = self.view.outcomes.get(item.nf, new)
             self.view.put_outcome(found._replace(state="revoked", holder=""))
 
     def start_recall(self) -> None:
@@ -129,11 +140,13 @@ class Case:
             deadline, provisional = deadline_after(WORKING_DAYS[State.HELD], self.view.at)
             self.row = self.row._replace(deadline=utc_text(deadline), provisional=int(provisional), warned=0)
 
-    def end_recall(self, state: State) -> None:
-        """Every recall is booked: an ended case goes to rest in `state`, another goes on."""
-        if self.state is State.SETTLED or self.row.held_from == State.SETTLED:
-            self.move(state)
-            self.row = self.row._replace(held_from="")
+    def end_recall(self) -> None:
+        """Recalls were booked: when none is open any more an ended case goes to rest, another goes on."""
+        left = any(item.state == ItemState.RECALLING for item in self.items)
+        if not left:
+            self.cancel_owed_event("recall")
+        if not left and (self.state is State.SETTLED or self.row.held_from == State.SETTLED):
+            self.move(self.ended())
         else:
             self.touch()
 
@@ -152,6 +165,11 @@ class Case:
                 changes[item.position] = lost
         self.set_items(changes)
         self.hold_outcomes(self.view.next_index)
+
+    def last_notice(self, event: str) -> OwedRow | None:
+        """The latest notice of an event, in whatever state it is: earlier ones tell of what no longer stands."""
+        found = [row for row in self.owed() if row.act == "notify" and row.event == event]
+        return max(found, key=lambda row: row.number, default=None)
 
     def set_items(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
         """Change items by position."""
@@ -186,6 +204,8 @@ class Case:
     def hold_outcomes(self, leaf: int) -> None:
         """Write the reservations of the claimed items, naming the leaf that made them."""
         for item in self.claimed():
+            if self._holds(item, "redeemed"):
+                continue  # recognised before: spent until the accepting bank has booked that it is not
             self.view.put_outcome(OutcomeRow(item.nf, "reserved", item.strength, self.row.id, self.row.learner, self.row.source, leaf))
 
     def release(self, items: Iterable[ItemRow]) -> None:

@@ -14,13 +14,19 @@ from gateway.model.transfer import BEFORE_DECISION, ItemState, Refusal, Rule, St
 from gateway.storage.rows import ContentRow, ItemRow
 from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
 from gateway.transfers.case import Case
+from gateway.transfers.disputes import open_dispute
 from gateway.transfers.intake import Intake
-from gateway.transfers.steps import CONSENT_ENDED, NewJti, tell
+from gateway.transfers.steps import CONSENT_ENDED, UNDECIDED_END, NewJti, tell
 
 ASKS_MAX = 2
 AMENDS_MAX = 3
 TOO_OFTEN = Refusal("transfer.too_often", "此动作已达次数上限", "this may not be done that often")
 OTHER_RECORDS = Refusal("transfer.bad_document", "所列记录不属于本案", "the records named are not this case's")
+RECORD_LOST = Refusal(
+    "transfer.bad_document", "更正的分件缺少已认定的记录;作废请用 revoke", "the new part lacks a decided record; what is void is revoked"
+)
+CLAIMED = frozenset({ItemState.CLAIMED})
+DECIDED = frozenset({ItemState.RECOGNISED, ItemState.REFUSED})
 OTHER_OUTCOME = Refusal("transfer.other_outcome", "更正后的记录指向另一成果", "the corrected record names another outcome")
 
 
@@ -33,7 +39,7 @@ class NewPart:
     part_sd: str
 
 
-def ask(document: Withdrawal, new_jti: NewJti) -> Effect:
+def ask(message: VerifiedMessage, document: Withdrawal, new_jti: NewJti) -> Effect:
     """The accepting bank needs more: its review clock stops, at most twice."""
 
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
@@ -41,7 +47,7 @@ def ask(document: Withdrawal, new_jti: NewJti) -> Effect:
             return TOO_OFTEN
         case.row = case.row._replace(asks=case.row.asks + 1)
         case.pause_review()
-        tell(case, "asked", new_jti, case.row.source)
+        case.owe(new_jti(), case.row.source, "notify", "asked", {"event": "asked", "question": message.jti})
         return Accepted(("transfer.asked",), reason=document.reason)
 
     return effect
@@ -51,7 +57,8 @@ def supplement(message: VerifiedMessage, document: Withdrawal, new: NewPart | No
     """The source bank answers, with a new part or in words; the case is delivered again."""
 
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
-        if not any(owed.jti == message.irt and owed.event == "asked" for owed in case.owed()):
+        asked = case.last_notice("asked")
+        if asked is None or asked.jti != message.irt:
             return NOT_ASKED
         if case.row.consent_until <= case.view.at_text:
             return CONSENT_ENDED
@@ -75,12 +82,13 @@ def amend(document: Correction, new: NewPart, new_jti: NewJti) -> Effect:
         refusal = _check_new(case, new)
         if refusal is not None:
             return refusal
+        if case.state not in BEFORE_DECISION and _lost(case, new):
+            return RECORD_LOST
         case.row = case.row._replace(amends=case.row.amends + 1)
         if case.state in BEFORE_DECISION:
             return _deliver_again(case, new, new_jti, "transfer.amended", document.reason)
-        _take(case, new, {ItemState.RECOGNISED, ItemState.REFUSED})
-        case.row = case.row._replace(disputed_from=case.row.state, stage="accepting")
-        case.move(State.DISPUTED)
+        _take(case, new, DECIDED)
+        open_dispute(case)
         tell(case, "amended", new_jti, case.row.accepting)
         return Accepted(("transfer.amended",), reason=document.reason)
 
@@ -96,10 +104,19 @@ def _check_new(case: Case, new: NewPart | None) -> Refusal | None:
     return OTHER_OUTCOME if any(fresh[item.record].nf not in {"", item.nf} for item in alive) else None
 
 
+def _lost(case: Case, new: NewPart) -> bool:
+    """Whether a decided record is not in the new part, or void there: that is a revocation, not an amendment."""
+    fresh = {item.record: item for item in new.intake.items}
+    decided = [item for item in case.items if item.state in DECIDED]
+    return any(not fresh[item.record].cm or fresh[item.record].reason == "revoked" for item in decided)
+
+
 def _deliver_again(case: Case, new: NewPart | None, new_jti: NewJti, leaf: str, reason: str) -> Accepted:
     case.cancel_owed("forward")
+    case.cancel_owed_event("asked")
+    case.row = case.row._replace(delivered_sd="", delivered_jti="")  # an answer to the earlier delivery is not one to this
     if new is not None:
-        _take(case, new, {ItemState.CLAIMED})
+        _take(case, new, CLAIMED)
     if not case.claimed():
         case.move(State.REJECTED)
         tell(case, "rejected", new_jti, case.row.accepting)
@@ -109,7 +126,7 @@ def _deliver_again(case: Case, new: NewPart | None, new_jti: NewJti, leaf: str, 
     return Accepted((leaf,), reason=reason)
 
 
-def _take(case: Case, new: NewPart, states: set[ItemState]) -> None:
+def _take(case: Case, new: NewPart, states: frozenset[ItemState]) -> None:
     """The new part's items for those in the given states; one that fails now is closed and gives its outcome back."""
     fresh = {item.record: item for item in new.intake.items}
     changes: dict[int, Mapping[str, Any]] = {}
@@ -124,6 +141,9 @@ def _take(case: Case, new: NewPart, states: set[ItemState]) -> None:
             failing.append(item)
         changes[item.position] = values
     case.release(failing)
+    for item in failing:
+        if fresh[item.record].reason == "revoked":
+            case.void(item)
     case.set_items(changes)
     case.view.put_contents(new.contents)
     case.row = case.row._replace(part_sd=new.part_sd, mapping="@".join(new.intake.mapping))
@@ -143,6 +163,8 @@ def revoke(document: Correction, new_jti: NewJti) -> Effect:
             match ItemState(item.state):
                 case ItemState.CLAIMED:
                     changes[item.position] = {"state": ItemState.CLOSED.value, "reason": "revoked"}
+                case ItemState.CLOSED if item.reason in UNDECIDED_END:
+                    changes[item.position] = {"reason": "revoked"}
                 case ItemState.RECOGNISED:
                     changes[item.position] = {"state": ItemState.RECALLING.value, "reason": "revoked"}
                     recalling = True
@@ -151,7 +173,7 @@ def revoke(document: Correction, new_jti: NewJti) -> Effect:
         if recalling:
             case.start_recall()
             tell(case, "recall", new_jti, case.row.accepting)
-        elif changes and case.state in BEFORE_DECISION:
+        elif changes and (case.state in BEFORE_DECISION or case.row.held_from == State.DELIVERING):
             case.touch()
             if not case.claimed():
                 seen = case.cancel_owed("forward", "fetch")

@@ -263,7 +263,7 @@ def _papers(row: OwedRow, transfer: TransferRow, stored: Mapping[tuple[str, str,
         case "decided":
             return [key for key in stored if key[1:] == (transfer.decision_jti, "decision")]
         case "asked":
-            return [key for key in stored if key[2] == "question"][-1:]
+            return [key for key in stored if key[1:] == (json.loads(row.claims)["question"], "question")]
         case "amended":
             return _pick(stored, ("part", "manifest"), transfer.part_sd)
         case _:

@@ -26,7 +26,7 @@ def dispute(document: Withdrawal, new_jti: NewJti) -> Effect:
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
         if case.view.at > datetime.fromisoformat(case.row.changed_at) + DISPUTABLE:
             return TOO_LATE
-        if case.state is not State.SETTLED and not (case.row.account or case.row.none_reason):
+        if case.state is not State.SETTLED and not any(owed.act == "forward" and owed.state == "done" for owed in case.owed()):
             return NEVER_DELIVERED
         open_dispute(case)
         tell(case, "disputed", new_jti, case.row.accepting)
@@ -80,7 +80,7 @@ def retry(document: Withdrawal) -> Effect:
 
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
         case.move(State(case.row.held_from))
-        case.row = case.row._replace(held_from="", stage="")
+        case.row = case.row._replace(stage="")
         for owed in list(case.owed()):
             if owed.state in {"new", "ready"}:
                 case.view.put_owed(owed._replace(next_at=case.view.at_text))

@@ -21,7 +21,7 @@ from gateway.model.documents import Identity
 from gateway.model.local import LocalPart, Operation, PartManifest
 from gateway.model.ports import IdSource
 from gateway.model.regional import RegionalRecord
-from gateway.recognition.agreement import Agreement, permitting
+from gateway.recognition.agreement import Agreement, permitted_kinds
 from gateway.storage.rows import ItemRow
 from gateway.transferlog.leaf import commit_record
 from gateway.transfers.answers import problem_json
@@ -98,13 +98,14 @@ class Reader:
         records = {record.record_id: record for record in mapped.part.records}
         absent = {row.record_id: "mapping_refused" for row in mapped.refused} | {row.record_id: "quarantined" for row in part.quarantined}
         cancelled = {record.record_id for record in part.records if record.operation is Operation.CANCEL}
+        kinds = permitted_kinds(asked.agreements, asked.source, asked.accepting, asked.day)
         items = []
         for position, record_id in enumerate(asked.records):
             record = records.get(record_id)
             if record is None:
                 items.append(empty_item(position, record_id)._replace(state="closed", reason=absent.get(record_id, "unknown_record")))
             else:
-                reason = "revoked" if record_id in cancelled else _barred(record, asked)
+                reason = "revoked" if record_id in cancelled else _barred(record, kinds)
                 items.append(self._item(position, record, asked.source, secrets[record_id], reason))
         return tuple(items)
 
@@ -164,13 +165,13 @@ def outcome_key(record: RegionalRecord, source: str) -> tuple[str, str]:
     return "weak", f"record\n{source}\n{record.record_id}"
 
 
-def _barred(record: RegionalRecord, asked: Asked) -> str:
+def _barred(record: RegionalRecord, kinds: frozenset[str]) -> str:
     """Why this record may not go on, or ""."""
     if record.values.get("status") == "REVOKED":
         return "revoked"
     if not record.values["convertible"]:
         return "not_convertible"
-    if permitting(asked.agreements, asked.source, asked.accepting, str(record.values["kind"]), asked.day) is None:
+    if str(record.values["kind"]) not in kinds:
         return "no_agreement"
     return ""
 

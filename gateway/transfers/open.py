@@ -165,4 +165,6 @@ def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
 def _confirmed(read: ItemRow, asked: ItemRow, closed: Mapping[str, str]) -> ItemRow:
     """An item as the part has it; what the source bank itself closes, stays closed with its reason."""
     row = read._replace(transfer=asked.transfer, position=asked.position)
+    if asked.state == "closed":  # revoked while the source bank was still asked
+        return row._replace(state="closed", reason=asked.reason)
     return row._replace(state="closed", reason=closed[asked.record]) if closed.get(asked.record) else row

@@ -13,7 +13,7 @@ from gateway.model.documents import Acknowledgement, Decision, Posting, Verdict,
 from gateway.model.transfer import ItemState, Refusal, Role, Rule, State
 from gateway.storage.rows import ItemRow
 from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
-from gateway.transfers.case import OPEN_OWED, Case
+from gateway.transfers.case import Case
 
 OTHER_BYTES = Refusal("transfer.other_bytes", "认定所依据的不是最近交付的内容", "the decision is not over what was last delivered")
 WRONG_ITEMS = Refusal("transfer.bad_document", "认定须逐项覆盖全部待定成果", "a decision covers exactly the items that are still claimed")
@@ -41,7 +41,7 @@ def acknowledge(message: VerifiedMessage, document: Acknowledgement, new_jti: Ne
             return NOT_ASKED
         case.finish_owed(message.irt, case.row.accepting, "forward")
         if document.account:
-            case.row = case.row._replace(account=document.account, held_from="")
+            case.row = case.row._replace(account=document.account)
             case.resume_review()
             return Accepted(("transfer.delivered",))
         case.row = case.row._replace(none_reason=document.none_reason)
@@ -78,13 +78,15 @@ def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Eff
         case.redeem(item for item in deciding if verdicts[item.record].verdict is Verdict.RECOGNISED)
         case.release(item for item in deciding if verdicts[item.record].verdict is Verdict.REFUSED)
         case.set_items(changes)
-        case.row = case.row._replace(decision_jti=message.jti, posted_source="", posted_accepting="", disputed_from="", stage="")
+        case.row = case.row._replace(
+            decision_jti=message.jti, posted_source="", posted_accepting="", disputed_from="", stage="", unresolved=0
+        )
         case.cancel_owed_event("decided")
         tell(case, "decided", new_jti, case.row.source)
         if any(item.state == Verdict.RECOGNISED for item in case.items) or case.unbooked():
             case.move(State.POSTING)
             return Accepted(("transfer.decided",))
-        case.move(State.SETTLED)
+        case.move(case.ended())
         return Accepted(("transfer.decided", "transfer.settled"))
 
     return effect
@@ -129,7 +131,7 @@ def posted(message: VerifiedMessage, document: Posting, new_jti: NewJti) -> Effe
         if message.claims.get("posture") != ("impossible" if document.impossible else "done"):
             return BAD_POSTURE
         if rule.role is Role.ACCEPTING and any(row.jti == message.irt and row.event == "recall" for row in case.owed()):
-            return _recalled(case, message) if not document.impossible else NOT_IMPOSSIBLE
+            return _recalled(case, message, document) if not document.impossible else NOT_IMPOSSIBLE
         if case.state not in {State.POSTING, State.HELD}:
             return NOT_POSTING
         refusal = _answers(case, rule, message)
@@ -144,8 +146,7 @@ def posted(message: VerifiedMessage, document: Posting, new_jti: NewJti) -> Effe
             case.finish_owed(message.irt or "", case.row.source, "notify", "decided")
             case.row = case.row._replace(posted_source=message.jti)
         if case.row.posted_source and case.row.posted_accepting:
-            case.row = case.row._replace(held_from="")
-            case.move(State.SETTLED)
+            case.move(case.ended())
             return Accepted(("transfer.posted", "transfer.settled"))
         return Accepted(("transfer.posted",))
 
@@ -157,7 +158,8 @@ def _answers(case: Case, rule: Rule, message: VerifiedMessage) -> Refusal | None
     if rule.role is Role.ACCEPTING:
         asked, done = message.irt == case.row.decision_jti, case.row.posted_accepting
     else:
-        asked = any(row.jti == message.irt and row.event == "decided" and row.state != "cancelled" for row in case.owed())
+        last = case.last_notice("decided")
+        asked = last is not None and last.jti == message.irt
         done = case.row.posted_source
     if done:
         return POSTED_ALREADY
@@ -168,20 +170,20 @@ def _impossible(case: Case, rule: Rule, document: Posting, new_jti: NewJti) -> A
     """The accepting bank cannot book its own decision: it is to decide anew, and the source bank is told to wait."""
     if rule.role is not Role.ACCEPTING:
         return NOT_IMPOSSIBLE
-    case.row = case.row._replace(disputed_from=State.POSTING.value, stage="accepting", unresolved=0, held_from="")
+    case.row = case.row._replace(disputed_from=State.POSTING.value, stage="accepting", unresolved=0)
     case.move(State.DISPUTED)
     tell(case, "impossible", new_jti, case.row.source)
     return Accepted(("transfer.posted",), reason=document.impossible)
 
 
-def _recalled(case: Case, message: VerifiedMessage) -> Accepted | Refusal:
-    """The recall is booked: the items are recalled, and an ended case with them when nothing recognised is left."""
-    if not any(row.jti == message.irt and row.state in OPEN_OWED for row in case.owed()):
+def _recalled(case: Case, message: VerifiedMessage, document: Posting) -> Accepted | Refusal:
+    """A recall is booked: the records named are recalled, and an ended case with them when nothing recognised is left."""
+    booked = [item for item in case.items if item.state == ItemState.RECALLING and item.record in document.records]
+    if not booked:
         return POSTED_ALREADY
     case.finish_owed(message.irt or "", case.row.accepting, "notify", "recall")
-    case.set_items({item.position: {"state": ItemState.RECALLED.value} for item in case.items if item.state == ItemState.RECALLING})
-    left = any(item.state == ItemState.RECOGNISED for item in case.items)
-    case.end_recall(State.SETTLED if left else State.RECALLED)
+    case.set_items({item.position: {"state": ItemState.RECALLED.value} for item in booked})
+    case.end_recall()
     return Accepted(("item.recalled",))
 
 

@@ -78,6 +78,7 @@ class Lapsed:
                 case.move(State.HELD)
                 return "transfer.held"
             case State.SUPPLEMENTING:
+                case.cancel_owed_event("asked")
                 case.resume_review()
                 tell(case, "not_supplied", self.new_jti, case.row.accepting)
                 return "transfer.lapsed"

@@ -19,10 +19,10 @@ def database_file(folder: Path) -> Path:
     return folder / "a.db"
 
 
-async def watched(file: Path, turns: Turns) -> list[tuple[str, float]]:
+async def watched(file: Path, loop: VirtualLoop, asking_turns: Turns) -> list[tuple[str, float]]:
     """Three queries of very different length at once, beside a clock that ticks each virtual millisecond."""
-    loop = asyncio.get_running_loop()
-    database = await SqliteDatabase.open(file, QUERIES, turns)
+    database = await SqliteDatabase.open(file, QUERIES, loop.turns)
+    database._turns = asking_turns
     seen: list[tuple[str, float]] = []
 
     async def ask(name: str, rows: int) -> None:
@@ -41,6 +41,7 @@ async def watched(file: Path, turns: Turns) -> list[tuple[str, float]]:
             asking.create_task(ask("quick", 0))
             asking.create_task(ask("slow", 1_000))
         ticking.cancel()
+    database._turns = loop.turns
     await database.close()
     return seen
 
@@ -48,7 +49,7 @@ async def watched(file: Path, turns: Turns) -> list[tuple[str, float]]:
 def played(file: Path, *, turns: bool = True) -> list[tuple[str, float]]:
     loop = VirtualLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(watched(file, loop.turns if turns else AT_ONCE))
+        return runner.run(watched(file, loop, loop.turns if turns else AT_ONCE))
 
 
 def test_time_when_a_query_is_slow_then_it_stands_still(tmp_path: Path) -> None:

@@ -12,15 +12,19 @@ import aiohttp
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
-from support.region import tools
+from support.region import key_of, region, tools
+from support.wires import until
 
 from gateway.adapters.zhejiang.chain import ZERO_HASH, Start, extend
 from gateway.app import region_settings
 from gateway.client.chain_feed import ChainFeed, chain_starts
 from gateway.client.chain_pull import ENTRIES_MAX, PAGE_ENTRIES, PulledChain, pull
-from gateway.errors import PeerError, PeerUnavailableError, RecordError
+from gateway.client.connector_file import ConnectorFile
+from gateway.crypto.keys import write_secret_file
+from gateway.errors import PeerError, PeerUnavailableError, RecordError, SettingsError
 from gateway.federation.channels.cursor import PAGE_BYTES_MAX, CursorChannel, Question
 from gateway.model.local import PartManifest
+from gateway.simulator.live import connector_running
 
 ACCOUNT = "ZX7K3M9QP4T8W2A3"
 SHOWN = "ZX7K-3M9Q-P4T8-W2A3"
@@ -304,6 +308,37 @@ async def test_feed_when_the_chain_is_at_fault_then_last_good_file_stays_and_it_
         assert (logs[0]["missing_from"], logs[0]["missing_to"]) == (6, 6)
         assert ACCOUNT not in json.dumps(logs)
         assert json.loads(feed.file(ACCOUNT).read_bytes())["count"] == 4
+
+
+async def test_connector_when_told_where_to_pull_then_its_feeds_fill(tmp_path: Path) -> None:
+    async with region(tmp_path / "g"), bank(chain(4)) as (told, channel):
+        key_of("CN-33").save(tmp_path / "bank.pem")
+        write_secret_file(tmp_path / "token", b"secret-token\n")
+        (tmp_path / "bank").mkdir()
+        (tmp_path / "bank" / "learners.csv").write_text(f"citizen_id,account\n330106199512244027,{SHOWN}\n", "utf-8")
+        told.entries = chain(4, 880121)
+        (tmp_path / "connector.toml").write_text(
+            f"""
+member = "CN-33"
+gateway_url = "http://127.0.0.1:1"
+folder = "bank"
+key_file = "bank.pem"
+trust_file = "g/trust.json"
+trust_signature_file = "g/trust.json.sig"
+registry_key_file = "g/registry.jwk.json"
+pull_url = "{channel._url}"
+pull_token_file = "token"
+""",
+            "utf-8",
+        )
+        async with connector_running(ConnectorFile.load(tmp_path / "connector.toml")):
+            await until(lambda: any((tmp_path / "bank" / "feeds").glob("chain-*.json")))
+        assert told.headers[0] == "Bearer secret-token"
+        text = (tmp_path / "connector.toml").read_text("utf-8").replace(channel._url, "ftp://x")
+        (tmp_path / "connector.toml").write_text(text, "utf-8")
+        with pytest.raises(SettingsError) as wrong:
+            ConnectorFile.load(tmp_path / "connector.toml")
+        assert [problem.path for problem in wrong.value.problems] == ["pull_url"]
 
 
 def test_starts_when_read_from_the_regions_settings_then_a_single_accounts_come_first() -> None:

@@ -237,6 +237,16 @@ async def test_file_name_when_not_of_the_form_then_never_joined_to_a_path(tmp_pa
             assert told.value.code == "format.file_name"
 
 
+async def test_read_when_the_file_is_not_of_its_listed_size_or_gone_then_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here, here.channel.open() as folders:
+        await folders.ensure(("to-gateway",))
+        (here.inbox / "a.part").write_bytes(b"12345")
+        assert await folders.read("to-gateway", FoundFile("a.part", 5)) == b"12345"
+        assert await folders.read("to-gateway", FoundFile("a.part", 4)) is None
+        assert await folders.read("to-gateway", FoundFile("a.part", 6)) is None
+        assert await folders.read("to-gateway", FoundFile("b.part", 5)) is None
+
+
 async def test_listing_when_there_are_strange_entries_then_counted_and_left(tmp_path: Path) -> None:
     async with desk(tmp_path) as here:
         here.inbox.mkdir()

@@ -105,7 +105,7 @@ def test_unseal_when_contents_are_too_many_too_much_or_double_then_refuses() -> 
 
 def test_unseal_when_act_is_known_but_not_carried_out_then_leaves_its_contents_to_the_use_case() -> None:  # EN-28
     contents = (content("anything"),)
-    assert opened(sealed(contents=contents, act="dispute"), contents).act == "dispute"
+    assert opened(sealed(contents=contents, act="enquire"), contents).act == "enquire"
 
 
 @pytest.mark.parametrize("missing", ["request", "identity", "consent"])
@@ -258,9 +258,9 @@ def test_seal_when_it_would_be_refused_then_is_not_signed() -> None:
 def test_seal_when_everything_is_as_long_as_it_may_be_then_still_fits_the_bound() -> None:  # EN-10
     parts = [f"n{number:02}" + "x" * 29 + ("-" + "y" * 31) * 3 for number in range(protocol.CONTENTS_MAX)]
     many = tuple(content(name, media_type="a" * 31 + "/" + "b" * 96) for name in parts)
-    token = sealed(contents=many, act="dispute", http=("POST", "https://x/" + "y" * 1998), scp="s" * 128, reason="r" * 64, part="ab" * 32)
+    token = sealed(contents=many, act="enquire", http=("POST", "https://x/" + "y" * 1998), scp="s" * 128, reason="r" * 64, part="ab" * 32)
     assert 0.8 * protocol.ENVELOPE_BYTES_MAX < len(token) < protocol.ENVELOPE_BYTES_MAX
-    assert opened(token, many, http=HttpTarget("POST", "https://x/" + "y" * 1998)).act == "dispute"
+    assert opened(token, many, http=HttpTarget("POST", "https://x/" + "y" * 1998)).act == "enquire"
 
 
 def test_reseal_when_late_then_changes_only_times_target_and_signature() -> None:  # EN-43

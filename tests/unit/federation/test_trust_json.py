@@ -131,3 +131,31 @@ def test_read_trust_when_endpoint_is_https_or_loopback_then_accepts(endpoint: st
     document = json.loads(json.dumps(GOOD))
     document["members"][0]["endpoint"] = endpoint
     assert read_trust(json.dumps(document).encode()).members[0].endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("channel", "endpoint"),
+    [("soap", "https://bank.example/soap"), ("sftp", "sftp://ceg@files.bank.example:2222/credit/exchange"), ("mailbox", "")],
+)
+def test_read_trust_when_channel_and_endpoint_fit_then_accepts(channel: str, endpoint: str) -> None:
+    document = json.loads(json.dumps(GOOD))
+    document["members"][0].update(channel=channel, endpoint=endpoint)
+    read = read_trust(json.dumps(document).encode())
+    assert (read.members[0].channel, read.members[0].endpoint) == (channel, endpoint)
+    assert read_trust(write_trust(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("channel", "endpoint"),
+    [
+        ("soap", ""), ("sftp", ""), ("sftp", "https://bank.example/"), ("push", "sftp://ceg@h/x"), ("soap", "sftp://ceg@h/x"),
+        ("sftp", "sftp://h/x"), ("sftp", "sftp://ceg@h"), ("sftp", "sftp://ceg@h/../x"), ("sftp", "sftp://ceg:pw@h/x"),
+        ("sftp", "sftp://-oProxyCommand@h/x"),
+    ],
+)  # fmt: skip
+def test_read_trust_when_channel_and_endpoint_do_not_fit_then_refused(channel: str, endpoint: str) -> None:
+    document = json.loads(json.dumps(GOOD))
+    document["members"][0].update(channel=channel, endpoint=endpoint)
+    with pytest.raises(TrustError) as told:
+        read_trust(json.dumps(document).encode())
+    assert {problem.path for problem in told.value.problems} == {"$.members[0].endpoint"}
