@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
+FIRST ?= 1
+COUNT ?= 1000
+SIM_JOBS ?= 2
 
-.PHONY: help setup demo test lint bench clean lock
+.PHONY: help setup demo test sim lint bench clean lock
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,6 +27,9 @@ demo: setup  ## gateway and four banks on loopback, cases over all twelve pairs,
 
 test: setup  ## everything: style, types, layers, unit, property, integration, acceptance
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+sim: setup  ## the whole region on virtual time: COUNT seeds from FIRST on, or one: SEED=n
+	@$(BIN)/python -m gateway.simulator.scenario $(if $(SEED),$(SEED),$(FIRST) $(COUNT) $(SIM_JOBS))
 
 lint: setup  ## style, types and layers only
 	@$(BIN)/python -m pytest -q tests/style

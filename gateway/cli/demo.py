@@ -4,7 +4,8 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from gateway.cli.screen import Screen, facts
 from gateway.cli.serve import chance_of, stop_event
 from gateway.simulator.demo import DemoResult, play
 from gateway.simulator.live import Sandbox, running
+from gateway.simulator.story import Line
 
 Steps = Callable[[int, int, str, str], None]
 SEED = 1
@@ -34,6 +36,10 @@ def demo(
         Path | None,
         typer.Option("--save", metavar="DIR", help="存证日志、信任文件与证据写入此目录。 / Log export, trust file and evidence into DIR."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="逐项讲述全部折算与存证,不只一例。 / Tell every computation and leaf, not just of one case.")
+    ] = False,
+    lang: Annotated[str, typer.Option("--lang", metavar="zh|en|both", help="故事的语言,默认随环境。 / Language of the story.")] = "",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="剧本的种子,默认 1。 / Seed of the script, 1 by default.")] = SEED,
     as_json: AsJson = False,
     no_color: NoColor = False,
@@ -42,42 +48,43 @@ def demo(
     screen = Screen.open(as_json, no_color)
     if save is not None and save.exists() and (not save.is_dir() or any(save.iterdir())):
         raise CliError("cli.file_exists", "目录非空,不覆盖", "the folder is not empty and is not written over", folder=str(save))
+    telling = Telling(_languages(lang), full=full, silent=headless)
     configure(logging.INFO if os.environ.get("CEG_DEBUG") == "1" else logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="ceg-demo-") as folder:
-        wrong = asyncio.run(_demo(screen, Path(folder), seed, save, keep=keep, headless=headless))
+        wrong = asyncio.run(_demo(screen, Path(folder), seed, save, telling, keep=keep))
     if wrong:
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-async def _demo(screen: Screen, folder: Path, seed: int, save: Path | None, *, keep: bool, headless: bool) -> tuple[str, ...]:
+async def _demo(screen: Screen, folder: Path, seed: int, save: Path | None, telling: "Telling", *, keep: bool) -> tuple[str, ...]:
     loop = asyncio.get_running_loop()
     started = loop.time()
-    if not headless:
+    if not telling.silent:
         screen.note("启动网关与四家模拟银行……", "Starting the gateway and four simulated banks …")
     async with running(folder, chance_of(seed)) as sandbox:
         ready = loop.time() - started
         if not keep:
-            return await _play(screen, sandbox, ready, save, headless=headless)
+            return await _play(screen, sandbox, ready, save, telling)
         stop = stop_event()
         if screen.as_json:
             screen.line({"addresses": dict(sandbox.addresses)})
         else:
             screen.err.print("  ".join(f"{name} {address}" for name, address in sandbox.addresses.items()), soft_wrap=True)
         async with asyncio.TaskGroup() as tasks:
-            playing = tasks.create_task(_play(screen, sandbox, ready, save, headless=headless, keep=True))
+            playing = tasks.create_task(_play(screen, sandbox, ready, save, telling, keep=True))
             await stop.wait()
             playing.cancel()
         return () if playing.cancelled() else playing.result()
 
 
 async def _play(
-    screen: Screen, sandbox: Sandbox, ready: float, save: Path | None, *, headless: bool, keep: bool = False
+    screen: Screen, sandbox: Sandbox, ready: float, save: Path | None, telling: "Telling", *, keep: bool = False
 ) -> tuple[str, ...]:
     """With `keep` and `--json` the one document was the addresses; the result is not printed then."""
     with screen.progress("演示 Demo") as tick:
-        result = await play(sandbox, _steps(screen, tick, quiet=headless), ready, save)
+        result = await play(sandbox, _steps(screen, tick, quiet=telling.silent), ready, save)
     if not (keep and screen.as_json):
-        screen.emit(result.document, lambda console: draw(console, result, story=not headless))
+        screen.emit(result.document, lambda console: draw(console, result, telling))
     if keep:
         screen.note("仍在运行,Ctrl-C 结束。", "Still running; Ctrl-C ends it.")
     return result.wrong
@@ -97,12 +104,45 @@ def _steps(screen: Screen, tick: Callable[[int, int, str], None], *, quiet: bool
     return step
 
 
-def draw(console: Console, result: DemoResult, *, story: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How the story is told: in which languages, of one case in full or of all, or not at all."""
+
+    languages: tuple[str, ...]
+    full: bool
+    silent: bool
+
+    def of(self, story: Sequence[Line]) -> list[Line]:
+        """All of it, or of every case the outcome and of one, partly recognised, every step."""
+        if self.silent:
+            return []
+        cases: list[list[Line]] = []
+        for line in story:
+            if line.level == 0:
+                cases.append([])
+            cases[-1].append(line)
+        worked = next((case for case in cases if any("recognised_in_part" in line.en for line in case)), None)
+        return [line for case in cases for line in case if self.full or case is worked or not _detail(line)]
+
+
+def _detail(line: Line) -> bool:
+    return line.level > 1 or line.en.startswith("leaf ")
+
+
+def _languages(wanted: str) -> tuple[str, ...]:
+    """`zh`, `en` or both; unsaid, the environment's language, and both where it is neither."""
+    if wanted not in {"", "zh", "en", "both"}:
+        raise CliError("cli.usage", "语言只能是 zh、en 或 both", "the language is zh, en or both")
+    spoken = wanted or (os.environ.get("LC_ALL") or os.environ.get("LANG") or "")[:2]
+    return (spoken,) if spoken in {"zh", "en"} else ("zh", "en")
+
+
+def draw(console: Console, result: DemoResult, telling: Telling) -> None:
     """Story, sums, addresses."""
-    for line in result.story if story else ():
-        indent = "  " * line.level
-        console.print(f"{indent}{line.zh}", style="bold" if line.level == 0 else "")
-        console.print(f"{indent}{line.en}", style="dim")
+    for line in telling.of(result.story):
+        for place, language in enumerate(telling.languages):
+            style = "dim" if place else "bold" if line.level == 0 else ""
+            console.print("  " * line.level + (line.zh if language == "zh" else line.en), style=style, soft_wrap=True)
     document = result.document
     transfers, amounts = document["transfers"], document["credits"]
     console.print(

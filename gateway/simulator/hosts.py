@@ -107,6 +107,18 @@ class Host:
         """Build the process and begin its `main` work."""
         raise NotImplementedError
 
+    async def answer(self, url: str, form: HttpForm) -> HttpAnswer:
+        """What its HTTP edge answers."""
+        raise NotImplementedError
+
+    async def serve(self, url: str, form: HttpForm) -> HttpAnswer:
+        """As the edge does, a fault nobody foresaw becomes a 500; here it also fails the run."""
+        try:
+            return await self.answer(url, form)
+        except Exception as error:  # noqa: BLE001 (as it says)
+            self.unexpected.append(f"{self.name} answers 500: {type(error).__name__}: {error}"[:300])
+            return HttpAnswer(500, b"{}", repeated=False)
+
     # -- life and death --
 
     def die(self, why: str) -> None:
@@ -281,7 +293,7 @@ class GatewayHost(Host):
             raise StorageError("storage.failed", "数据库写入失败", "the node could not start")
         return opened[0]
 
-    async def serve(self, url: str, form: HttpForm) -> HttpAnswer:
+    async def answer(self, url: str, form: HttpForm) -> HttpAnswer:
         """`gateway.web.member_api` without sockets."""
         parts = self.gateway.parts
         try:
@@ -294,9 +306,6 @@ class GatewayHost(Host):
         except GatewayError as error:
             self._around.met[f"refused {error.code}"] += 1
             return HttpAnswer(*problem_document(error), repeated=False)
-        except Exception as error:  # noqa: BLE001 (as the edge does: a 500; here it also fails the run)
-            self.unexpected.append(f"gateway answers 500: {type(error).__name__}: {error}"[:300])
-            return HttpAnswer(500, b"{}", repeated=False)
         return HttpAnswer(reply.status, reply.body, reply.repeated)
 
 
@@ -317,16 +326,13 @@ class BankHost(Host):
         self.main(self.connector.run())
         return database
 
-    async def serve(self, url: str, form: HttpForm) -> HttpAnswer:
+    async def answer(self, url: str, form: HttpForm) -> HttpAnswer:
         """`live.inbox_app` without sockets."""
         try:
             await self.connector.take(from_http(form.headers, form.parts), HttpTarget("POST", url))
         except GatewayError as error:
             self._around.met[f"not taken {error.code}"] += 1
             return HttpAnswer(status_of(error.code), b"{}", repeated=False)
-        except Exception as error:  # noqa: BLE001 (as above)
-            self.unexpected.append(f"{self.name} answers 500: {type(error).__name__}: {error}"[:300])
-            return HttpAnswer(500, b"{}", repeated=False)
         return HttpAnswer(202, b"", repeated=False)
 
     def use(self, **changes: Any) -> None:

@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -110,29 +110,33 @@ def main(arguments: list[str]) -> int:
     if len(arguments) == 1:
         outcome = run(int(arguments[0]))
         sys.stdout.write("\n".join((*outcome.tail, *(f"{name}: {n}" for name, n in sorted(outcome.met.items())), "")))
-        outcomes, took = [outcome], 0.0
-    else:
-        first, count, workers = (int(each) for each in arguments)
-        started = time.perf_counter()
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            outcomes = list(pool.map(run, range(first, first + count), chunksize=4))
-        took = time.perf_counter() - started
-    bad = [outcome for outcome in outcomes if outcome.wrong]
-    sys.stdout.write("".join(describe(outcome) + "\n" for outcome in bad))
-    sys.stdout.write(_summary(outcomes, len(bad), took))
-    return 1 if bad else 0
+        return _report([outcome], time.perf_counter())
+    first, count, workers = (int(each) for each in arguments)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return _report(pool.map(run, range(first, first + count), chunksize=2), time.perf_counter())
 
 
-def _summary(outcomes: list[Outcome], bad: int, took: float) -> str:
+def _report(outcomes: Iterable[Outcome], started: float) -> int:
+    """Each failing seed as soon as it is known; sums and the measured pace at the end."""
     met: Counter[str] = Counter()
+    seeds = bad = events = 0
+    hours = 0.0
     for outcome in outcomes:
+        seeds, events, hours = seeds + 1, events + outcome.events, hours + outcome.virtual_s / 3600
         met.update(outcome.met)
-    hours = sum(outcome.virtual_s for outcome in outcomes) / 3600
-    text = f"{len(outcomes)} seeds, {bad} failed, {sum(outcome.events for outcome in outcomes)} events, {hours:.0f} virtual hours"
-    if took:
-        text += f", {took:.1f} s real: {hours / 24 / (took / 60):.1f} virtual days a real minute"
-        text += "\n" + "".join(f"  {name}: {count}\n" for name, count in sorted(met.items()))
-    return text.rstrip() + "\n"
+        if outcome.wrong:
+            bad += 1
+            sys.stdout.write(describe(outcome) + "\n")
+            sys.stdout.flush()
+    took = time.perf_counter() - started
+    if seeds > 1:
+        sys.stdout.write("".join(f"  {name}: {count}\n" for name, count in sorted(met.items())))
+        pace = hours / 24 / (took / 60)
+        sys.stdout.write(f"{seeds} seeds, {bad} failed, {events} events; {hours:.0f} virtual hours in {took:.0f} s: ")
+        sys.stdout.write(f"{pace:.0f} virtual days a real minute\n")
+    else:
+        sys.stdout.write(f"{bad} failed, {events} events, {hours:.0f} virtual hours\n")
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

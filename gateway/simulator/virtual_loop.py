@@ -44,6 +44,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         idle = _Idle()
         super().__init__(idle)
         idle.idle = self._idle
+        self._clock_resolution = 1e-6  # coarser than a float's step after years: else a timer that is due never fires
         self.turns = Turns()
 
     def time(self) -> float:

@@ -9,7 +9,9 @@ from gateway.simulator.scenario import describe, run
 SEEDS = 208
 CHUNK = 8
 REGRESSIONS = [
-    int(line.split("#")[0]) for line in (Path(__file__).parent / "regressions.txt").read_text("utf-8").splitlines() if line.split("#")[0].strip()
+    int(line.split("#")[0])
+    for line in (Path(__file__).parent / "regressions.txt").read_text("utf-8").splitlines()
+    if line.split("#")[0].strip()
 ]
 
 

@@ -230,7 +230,7 @@ def trust_data(endpoints: Mapping[str, str] | None = None, *, alg: str = "EdDSA"
         serial=1,
         issued_at=since,
         expires_at=until,
-        presiding=(Turn("CN-32", since, until),),
+        presiding=(Turn("CN-32", since, now + timedelta(days=200)), Turn("CN-33", now + timedelta(days=200), until)),
         gateway=GatewayRecord(
             "CN-YRD", Name("网关", "gateway"), (KeyRecord(key_of("CN-YRD").verify_key, since, until),), ORIGIN,
             NoteKey(ORIGIN, LOG_SIGNATURE, log_key.public_raw).vkey,

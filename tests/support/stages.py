@@ -1,33 +1,28 @@
-"""A case brought to each state: by the acts themselves as far as they reach, past that by setting the row."""
+"""A case brought to each state by the acts themselves, or by its deadline passing: nothing is set by hand."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
-from support.auditor import set_row, shanghai_part
+from support.auditor import shanghai_part
 from support.region import Heard, Message, Owed, World, acknowledgement, decision, posting, take
 
+from gateway.federation.protocol import GATEWAY_ID
 from gateway.mapping.documents import write
-from gateway.model.documents import Confirmation, ConfirmationItem, Verdict, Withdrawal
+from gateway.model.documents import Confirmation, ConfirmationItem, Correction, Verdict, Withdrawal
 from gateway.model.transfer import State
+from gateway.storage.rows import TransferRow
+from gateway.transfers.answers import Answer
+from gateway.transfers.timers import Lapsed
 
 SOURCE, ACCEPTING, STRANGER = "CN-31", "CN-32", "CN-34"
-NATURAL = {
-    State.CONFIRMING: "confirming",
-    State.DELIVERING: "delivering",
-    State.REVIEWING: "reviewing",
-    State.DISPUTED: "reviewing",
-    State.SUPPLEMENTING: "reviewing",
-    State.POSTING: "posting",
-    State.SETTLED: "posting",
-    State.RECALLED: "posting",
-    State.HELD: "delivering",
-    State.REJECTED: "delivering",
-    State.WITHDRAWN: "delivering",
-    State.EXPIRED: "delivering",
-}
-"""How far the acts are really done before the row is set to the state asked for."""
+PRESIDING = "CN-33"
+"""The accepting bank has its turn in the rota; it is a party, so the next one presides."""
+HELD_DECIDED, JUDGED = "held after its decision", "disputed before the presiding unit"
+PLACES = (*(state.value for state in State), HELD_DECIDED, JUDGED)
+Made: TypeAlias = tuple[list[tuple[str, bytes]], dict[str, Any]]
 
 
 @dataclass
@@ -38,63 +33,131 @@ class Stage:
     transfer: str
     records: tuple[str, ...]
     ver: int = 0
+    state: str = ""
+    pulled: bool = False
     jtis: dict[str, str] = field(default_factory=dict)
     sds: dict[str, str] = field(default_factory=dict)
     mapping: Sequence[str] = ()
 
     @property
     def facing(self) -> str:
-        return ACCEPTING if self.jtis.get("pulled") else SOURCE
+        return ACCEPTING if self.pulled else SOURCE
 
     def message(self, iss: str, act: str, **changes: Any) -> Message:
         """The act as a party that gets everything right would send it now."""
         contents, claims = ACTS.get(act, _plain)(self)
+        if act == "posted" and iss == ACCEPTING and "decision" in self.jtis:
+            claims["irt"] = self.jtis["decision"]
+        contents = changes.pop("contents", contents)
         return self.world.message(iss, act, contents, **({"scp": self.transfer, **claims} | changes))
 
+    async def do(self, iss: str, act: str, **changes: Any) -> Heard:
+        """Send it and remember where the case stands then.  It must be taken."""
+        heard = await self.world.send(self.message(iss, act, **changes))
+        assert heard.status == 200, (act, heard.body)
+        self.ver, self.state = heard.body["ver"], heard.body["state"]
+        if act == "decide":
+            self.jtis["decision"] = heard.body["jti"]
+        return heard
 
-def _plain(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+    async def try_(self, iss: str, act: str, **changes: Any) -> Heard:
+        """Send it, whatever the answer."""
+        return await self.world.send(self.message(iss, act, **changes))
+
+    async def row(self) -> TransferRow:
+        rows = await self.world.gateway.database.fetch("transfers_by_id", ids=json.dumps([self.transfer]))
+        return TransferRow(*rows[0])
+
+    async def take_forward(self) -> Owed:
+        forward = await owed(self, ACCEPTING, "forward")
+        self.jtis["forward"] = forward.jti
+        self.sds |= {"local": forward.sd["local"], "part": forward.sd["part"]}
+        self.mapping = json.loads(forward.contents["case"])["mapping"]
+        return forward
+
+    async def noted(self, member: str, event: str) -> Owed:
+        """A bank takes what is next for it in this case, up to the notice of `event`."""
+        while True:
+            notice = await owed(self, member, "notify")
+            assert (await self.do(member, "noted", irt=notice.jti)).status == 200
+            if notice.event == event:
+                return notice
+
+    async def lapse(self) -> Answer:
+        """Its deadline passes and nobody has acted."""
+        row = await self.row()
+        assert row.deadline is not None
+        self.world.clock.moment = max(self.world.clock.now(), datetime.fromisoformat(row.deadline) + timedelta(seconds=1))
+        jti = self.world.ids.jti()
+        answer = await self.world.gateway.committer.submit(Lapsed(self.transfer, GATEWAY_ID, jti, self.world.ids.jti))
+        row = await self.row()
+        self.ver, self.state = row.ver, row.state
+        return answer
+
+
+def _plain(stage: Stage) -> Made:
     return [("note", b"<note/>")], {"ver": stage.ver}
 
 
-def _withdrawal(name: str) -> Callable[[Stage], tuple[list[tuple[str, bytes]], dict[str, Any]]]:
-    def made(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
-        return [(name, write(Withdrawal("other", "撤回")))], {"irt": stage.jtis.get("fetch")}
+def _words(name: str, reason: str = "other", answered: str = "") -> Callable[[Stage], Made]:
+    def made(stage: Stage) -> Made:
+        return [(name, write(Withdrawal(reason, "说明")))], {"irt": stage.jtis.get(answered), "ver": stage.ver}
 
     return made
 
 
-def _confirm(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+def _correction(name: str, *, part: bool = False) -> Callable[[Stage], Made]:
+    def made(stage: Stage) -> Made:
+        contents = [(name, write(Correction("other", "更正", stage.records[:1])))]
+        return contents + [("part", shanghai_part(*stage.records, score=91))] * part, {"ver": stage.ver}
+
+    return made
+
+
+def _confirm(stage: Stage) -> Made:
     items = tuple(ConfirmationItem(record) for record in stage.records)
     contents = [("confirmation", write(Confirmation("100238845511", items))), ("part", shanghai_part(*stage.records))]
     return contents, {"irt": stage.jtis.get("fetch"), "same_person": stage.sds["identity"]}
 
 
-def _decide(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+def _decide(stage: Stage) -> Made:
     first, *others = stage.records
-    verdicts = {first: (Verdict.RECOGNISED, "3.0")} | dict.fromkeys(others, (Verdict.REFUSED, "0"))
+    return deciding(stage, {first: (Verdict.RECOGNISED, "3.0")} | dict.fromkeys(others, (Verdict.REFUSED, "0")))
+
+
+def deciding(stage: Stage, verdicts: dict[str, tuple[Verdict, str]]) -> Made:
     claims = {"ver": stage.ver, "delivered": stage.sds.get("local", "0" * 64), "part": stage.sds.get("part", "0" * 64)}
     return decision(stage.world, verdicts), claims | {"mapping": list(stage.mapping) or ["none", "0"]}
 
 
-def _posted(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+def _posted(stage: Stage) -> Made:
     return posting(stage.world, stage.records[0]), {"posture": "done", "irt": stage.jtis.get("notice")}
 
 
-def _acknowledge(stage: Stage) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+def _acknowledge(stage: Stage) -> Made:
     return acknowledgement(stage.world), {"posture": "account", "irt": stage.jtis.get("forward")}
 
 
-def _dummies(*names: str) -> Callable[[Stage], tuple[list[tuple[str, bytes]], dict[str, Any]]]:
+def _dummies(*names: str) -> Callable[[Stage], Made]:
     return lambda _stage: ([(name, b"<x/>") for name in names], {})
 
 
-ACTS = {
+ACTS: dict[str, Callable[[Stage], Made]] = {
     "confirm": _confirm,
-    "decline": _withdrawal("refusal"),
+    "decline": _words("refusal", answered="fetch"),
     "acknowledge": _acknowledge,
+    "ask": _words("question"),
+    "supplement": _words("answer", answered="asked"),
+    "amend": _correction("amendment", part=True),
+    "revoke": _correction("revocation"),
     "decide": _decide,
     "posted": _posted,
-    "withdraw": _withdrawal("withdrawal"),
+    "withdraw": _words("withdrawal"),
+    "dispute": _words("dispute"),
+    "uphold": _words("ruling"),
+    "remit": _words("ruling"),
+    "retry": _words("order"),
+    "cancel": _words("order"),
     "forward": _dummies("case", "request", "identity", "consent"),
     "notify": _dummies("notice"),
     "fetch": _dummies("case", "request", "identity", "consent-source"),
@@ -104,50 +167,115 @@ ACTS = {
 }
 
 
-async def stage(world: World, state: State, *, pulled: bool = False, decided: bool = False) -> Stage:
-    """A fresh case in `state`.  `decided`: held, but after its decision."""
+async def stage(world: World, state: State | str, *, pulled: bool = False) -> Stage:
+    """A fresh case of two records in `state`, or at one of the other `PLACES`."""
     records = tuple(f"SHC{world.ids.chance.randrange(10**11):011d}" for _ in range(2))
     opened = world.request(SOURCE, ACCEPTING, records, None if pulled else shanghai_part(*records))
     heard = await world.send(opened)
     assert heard.status == 202, heard.body
-    made = Stage(world, heard.body["transfer"], records, heard.body["ver"], sds={"identity": opened.sd("identity")})
-    target = "posting" if decided else NATURAL[state]
-    await _advance(made, target, pulled=pulled)
-    if made.jtis["state"] != state:
-        await set_row(world, made.transfer, state=state.value)
+    made = Stage(world, heard.body["transfer"], records, heard.body["ver"], heard.body["state"], pulled, sds={"identity": opened.sd("identity")})
+    if pulled:
+        made.jtis["fetch"] = (await owed(made, SOURCE, "fetch")).jti
+    if state != State.CONFIRMING:
+        await _delivered(made)
+        await _PATHS[state](made)
+    assert made.state == (state if state in set(State) else state.split()[0])
     return made
 
 
-async def _advance(made: Stage, target: str, *, pulled: bool) -> None:
-    """Confirm, acknowledge, decide, as far as `target`."""
-    made.jtis["state"] = "delivering"
-    if pulled:
-        made.jtis |= {"pulled": "yes", "state": "confirming", "fetch": (await owed(made, SOURCE, "fetch")).jti}
-        if target == "confirming":
-            return
-        await _do(made, SOURCE, "confirm")
-    if target == "confirming":
-        return
-    forward = await owed(made, ACCEPTING, "forward")
-    made.jtis["forward"] = forward.jti
-    made.sds |= {"local": forward.sd["local"], "part": forward.sd["part"]}
-    made.mapping = json.loads(forward.contents["case"])["mapping"]
-    if target == "delivering":
-        return
-    await _do(made, ACCEPTING, "acknowledge")
-    if target == "reviewing":
-        return
-    decided = await _do(made, ACCEPTING, "decide")
-    made.jtis["decision"] = decided.body["jti"]
+async def _delivered(made: Stage) -> None:
+    if made.pulled:
+        await made.do(SOURCE, "confirm")
+    await made.take_forward()
+
+
+async def _stay(_made: Stage) -> None:
+    return
+
+
+async def _reviewing(made: Stage) -> None:
+    await made.do(ACCEPTING, "acknowledge")
+
+
+async def _supplementing(made: Stage) -> None:
+    await _reviewing(made)
+    await made.do(ACCEPTING, "ask")
+    made.jtis["asked"] = (await owed(made, SOURCE, "notify")).jti
+
+
+async def _posting(made: Stage) -> None:
+    await _reviewing(made)
+    await made.do(ACCEPTING, "decide")
     made.jtis["notice"] = (await owed(made, SOURCE, "notify")).jti
 
 
-async def _do(made: Stage, iss: str, act: str) -> Heard:
-    heard = await made.world.send(made.message(iss, act))
-    assert heard.status == 200, heard.body
-    made.ver, made.jtis["state"] = heard.body["ver"], heard.body["state"]
-    return heard
+async def _settled(made: Stage) -> None:
+    await _posting(made)
+    await book(made)
+
+
+async def book(made: Stage) -> None:
+    """Both banks book the decision that stands."""
+    await made.do(SOURCE, "posted")
+    await made.do(ACCEPTING, "posted")
+
+
+async def _disputed(made: Stage) -> None:
+    await _settled(made)
+    await made.do(SOURCE, "dispute")
+
+
+async def _judged(made: Stage) -> None:
+    await _disputed(made)
+    await made.do(ACCEPTING, "uphold")
+
+
+async def _recalled(made: Stage) -> None:
+    await _settled(made)
+    await made.do(SOURCE, "revoke")
+    made.jtis["recall"] = (await owed(made, ACCEPTING, "notify")).jti
+    await made.do(ACCEPTING, "posted", irt=made.jtis["recall"])
+
+
+async def _rejected(made: Stage) -> None:
+    await made.do(ACCEPTING, "acknowledge", contents=acknowledgement(made.world, none_reason="no_account"), posture="none")
+
+
+async def _withdrawn(made: Stage) -> None:
+    await made.do(made.facing, "withdraw")
+
+
+async def _expired(made: Stage) -> None:
+    await _reviewing(made)
+    await made.lapse()
+
+
+async def _held(made: Stage) -> None:
+    await made.lapse()
+
+
+async def _held_decided(made: Stage) -> None:
+    await _posting(made)
+    await made.lapse()
+
+
+_PATHS = {
+    State.DELIVERING: _stay,
+    State.REVIEWING: _reviewing,
+    State.SUPPLEMENTING: _supplementing,
+    State.POSTING: _posting,
+    State.DISPUTED: _disputed,
+    State.HELD: _held,
+    State.SETTLED: _settled,
+    State.REJECTED: _rejected,
+    State.WITHDRAWN: _withdrawn,
+    State.EXPIRED: _expired,
+    State.RECALLED: _recalled,
+    HELD_DECIDED: _held_decided,
+    JUDGED: _judged,
+}
 
 
 async def owed(made: Stage, member: str, act: str) -> Owed:
+    """The first message owed to `member` in this case, which must be this act."""
     return next(each for each in await take(made.world, member) if each.transfer == made.transfer and each.act == act)
