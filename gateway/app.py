@@ -209,11 +209,12 @@ async def wire(
     trust.check_current(clock.now())
     for expiry in warnings(trust, clock.now()):
         log.warning("runs_out", what=expiry.what, subject=expiry.subject, kid=expiry.kid, within_days=expiry.within_days)
+    members = trust.data.members
+    files = sftp_channels(settings, members)
     file = settings.node.data_folder / DATABASE_FILE
     upgrade(file)
     database = await open_database(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
     registry = Registry(trust)
-    members = trust.data.members
     adapters = {member.id: tools.regions[member.region] for member in members}
     log_key = SigningKey.load(settings.keys.log_key_file)
     signing_key = SigningKey.load(settings.keys.signing_key_file)
@@ -247,7 +248,6 @@ async def wire(
         ids=ids,
     )
     delivery = settings.delivery
-    files = sftp_channels(settings, members)
     courier = Courier(
         dispatcher,
         committer,

@@ -10,7 +10,7 @@ hold refuses the message; nothing is answered to it.
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ from gateway.model.local import LocalPart, PartManifest
 from gateway.model.regional import RegionalPart
 from gateway.model.transfer import ItemState, transfer_id
 from gateway.transferlog.leaf import Leaf
+from gateway.transferlog.proof import parse_proof
 
 Contents = Mapping[str, Content]
 LEAVES_MAX = 64
@@ -129,7 +130,7 @@ class CaseReader:
     def notice(self, scope: str, contents: Contents) -> Notice:
         """What has happened to a case.  A decision must be the accepting bank's own signed word."""
         told = _told(contents["notice"])
-        leaf, _ = self._leaf(scope, told)
+        _, keys_of = self._spoken(scope, told)
         case, event = told.get("case"), told.get("event")
         if not isinstance(case, dict) or not isinstance(event, str):
             raise _off("the notice does not have its form")
@@ -138,14 +139,14 @@ class CaseReader:
         token, content = told.get("envelope"), contents.get("decision")
         if not isinstance(token, str) or content is None:
             raise _off("the notice brings no signed decision")
-        signed = open_envelope(token, keys=self._keys_at(self._spoken(scope, told, leaf).get(token, leaf.at)))
+        signed = open_envelope(token, keys=keys_of(token))
         if (signed.iss, signed.act, signed.scp, signed.jti) != (case.get("accepting"), "decide", scope, told.get("decision")):
             raise _off("the decision is not the accepting bank's for this transfer")
         _covers(signed, contents, ("decision",))
         return Notice(event, case, read(content.data, Decision, self.tools.standard))
 
     def _leaf(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, int]:
-        """The leaf of the case's last act, proven to be in the log."""
+        """A leaf of the case, proven to be in the log, and its place there."""
         data, proof = told.get("leaf"), told.get("proof")
         if not isinstance(data, str) or not isinstance(proof, str):
             raise _off("there is no leaf or no proof")
@@ -153,35 +154,37 @@ class CaseReader:
             raw = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError):
             raise _off("the leaf is not base64") from None
-        leaf, checkpoint = self.judge.logged_leaf(raw, proof)
+        leaf, _ = self.judge.logged_leaf(raw, proof)
         if leaf.scope != scope:
             raise TransferLogError("transferlog.bad_receipt", "存证叶属于另一转移", "the leaf belongs to another transfer")
-        return leaf, checkpoint.size
+        return leaf, parse_proof(proof).index
 
     def _envelopes(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, list[VerifiedEnvelope]]:
         """The banks' own envelopes, their signatures judged at the leaf's time."""
-        leaf, _ = self._leaf(scope, told)
+        leaf, keys_of = self._spoken(scope, told)
         found = told.get("envelopes")
         if not isinstance(found, dict):
             raise _off("the banks' envelopes are missing")
-        spoken = self._spoken(scope, told, leaf)
-        envelopes = [open_envelope(str(token), keys=self._keys_at(spoken.get(str(token), leaf.at))) for token in found.values()]
+        envelopes = [open_envelope(str(token), keys=keys_of(str(token))) for token in found.values()]
         if leaf.envelope and leaf.envelope not in found.values():
             raise _off("the leaf's own envelope is not among those shown")
         if any(each.aud != GATEWAY_ID for each in envelopes):
             raise _off("an envelope was meant for somebody else")
         return leaf, envelopes
 
-    def _spoken(self, scope: str, told: Mapping[str, Any], last: Leaf) -> dict[str, str]:
-        """When each envelope was logged, by its own leaf: a key revoked since then was valid when it spoke."""
-        shown = told.get("leaves", [])
-        if not isinstance(shown, list) or len(shown) > LEAVES_MAX or not all(isinstance(each, dict) for each in shown):
-            raise _off("the earlier leaves do not have their form")
-        leaves = [self._leaf(scope, each)[0] for each in shown]
-        return {leaf.envelope: leaf.at for leaf in (*leaves, last)}
+    def _spoken(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, Callable[[str], KeyFinder]]:
+        """The leaf of the last act, and the keys each envelope is judged with: those of its own leaf's time and place.
 
-    def _keys_at(self, at: str) -> KeyFinder:
-        return self.judge.trust.finder(datetime.fromisoformat(at))
+        A key revoked since then was valid when it spoke; a member suspended since then was not yet.
+        """
+        earlier = told.get("leaves", [])
+        if not isinstance(earlier, list) or len(earlier) > LEAVES_MAX or not all(isinstance(each, dict) for each in earlier):
+            raise _off("the earlier leaves do not have their form")
+        trust = self.judge.trust
+        placed = [self._leaf(scope, each) for each in (*earlier, told)]
+        finders = {leaf.envelope: trust.finder(datetime.fromisoformat(leaf.at), index) for leaf, index in placed}
+        last, place = placed[-1]
+        return last, lambda token: finders.get(token) or trust.finder(datetime.fromisoformat(last.at), place)
 
     def _mapped(self, request: Request, contents: Contents, told: Mapping[str, Any]) -> RegionalPart:
         """The mapping again over the source's own part: the same bytes, under the mapping the case names."""

@@ -24,8 +24,8 @@ from gateway.storage.connector_schema import CaseRow, OutboxRow
 from gateway.storage.database import Write
 
 IN_FLIGHT_MAX = 16
-PASSING = frozenset({"trust.stale", "trust.not_yet_valid", "trust.key_not_valid", "trust.suspended"})
-"""Refusals that another time, another clock or another key may cure: the message is signed again later."""
+PASSING = frozenset({"trust.stale", "trust.not_yet_valid", "trust.key_not_valid", "trust.unknown_key", "trust.suspended"})
+"""Refusals that another time, another clock, another key or a newer trust file may cure: the message is signed again later."""
 log = structlog.get_logger("gateway.connector")
 
 

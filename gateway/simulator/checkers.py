@@ -20,7 +20,7 @@ from gateway.federation.message import Content
 from gateway.mapping.documents import read
 from gateway.mapping.schema import Standard
 from gateway.model.documents import Decision, Verdict
-from gateway.model.transfer import Act, ItemState
+from gateway.model.transfer import Act, ItemState, State
 from gateway.simulator.banks import SimulatedBank
 from gateway.simulator.people import Learner
 from gateway.simulator.reckoning import Export
@@ -262,9 +262,14 @@ def everything_told(evidence: Evidence) -> list[str]:
         wrong += [
             f"{member}: a {row.act} was set aside ({row.error})"
             for row in record.inbox
-            if row.state == "refused" and row.error not in PASSING
+            if row.state == "refused" and row.error not in PASSING and not _not_needed(evidence, row)
         ]
     return wrong
+
+
+def _not_needed(evidence: Evidence, row: InboxRow) -> bool:
+    """Its sender's new key was not known here yet, and the case was taken back before the message came again."""
+    return row.error == "trust.unknown_key" and evidence.cases[row.scope]["state"] == State.WITHDRAWN
 
 
 def signed_by_their_banks(evidence: Evidence) -> list[str]:

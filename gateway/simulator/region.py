@@ -75,6 +75,7 @@ class Region:
     ) -> None:
         self.met: Counter[str] = Counter()
         self.trace = Trace(loop)
+        self.evidence: Evidence | None = None
         self._folder = folder
         self._loop = loop
         self._tools = tools
@@ -303,7 +304,7 @@ class Region:
         gateway = self._gateway.gateway
         export = await export_log(gateway, self._registrar.trust)
         self._see(export.files["checkpoint"].decode("utf-8"))
-        evidence = await self._evidence(export)
+        self.evidence = evidence = await self._evidence(export)
         self.met.update(f"leaf {leaf.type}" for leaf in evidence.leaves)
         self.met.update(f"ended {case['state']}" for case in evidence.cases.values())
         self.trace.add("log", export.report.size, export.report.root.hex())

@@ -22,6 +22,7 @@ from typing import Any
 import structlog
 
 from gateway.app import Tools, load_tools
+from gateway.simulator.checkers import Evidence
 from gateway.simulator.region import Region
 from gateway.simulator.virtual_loop import VirtualLoop
 
@@ -60,14 +61,16 @@ class Chance(random.Random):
         return cls(f"{seed}/{who}")
 
 
-def run(seed: int, hours: float = HOURS) -> Outcome:
-    """Storm of about `hours`, heal, everything ends, all checks."""
+def run(seed: int, hours: float = HOURS, kept: list[Evidence] | None = None) -> Outcome:
+    """Storm of about `hours`, heal, everything ends, all checks.  `kept` is given what the checks were made of."""
     loop = VirtualLoop()
     with TemporaryDirectory(prefix="sim-", ignore_cleanup_errors=True) as folder, _caught_logs() as logged:
         region = Region(Path(folder), loop, tools(), lambda who: Chance.of(seed, who), logged)
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 wrong = runner.run(region.play(hours))
+            if kept is not None and region.evidence is not None:
+                kept.append(region.evidence)
         except Exception as fault:  # noqa: BLE001 (whatever stops a run is that run's result, and the others go on)
             wrong = [f"the run broke off: {_told(fault)}"]
         trace = region.trace

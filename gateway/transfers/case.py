@@ -127,10 +127,13 @@ class Case:
         self.row = self.row._replace(ver=self.row.ver + 1, changed_at=self.view.at_text)
 
     def void(self, item: ItemRow) -> None:
-        """The achievement is void: its outcome can never be claimed again, by anybody."""
-        if item.nf:
-            new = OutcomeRow(item.nf, "revoked", item.strength, "", self.row.learner, self.row.source, self.view.next_index)
-            found = self.view.outcomes.get(item.nf, new)
+        """The achievement is void: its outcome can never be claimed again, by anybody.
+
+        Another source bank's outcome stays as it is: who sends the same certificate number cannot void it for others.
+        """
+        new = OutcomeRow(item.nf, "revoked", item.strength, "", self.row.learner, self.row.source, self.view.next_index)
+        found = self.view.outcomes.get(item.nf, new)
+        if item.nf and found.source == self.row.source:
             self.view.put_outcome(found._replace(state="revoked", holder=""))
 
     def start_recall(self) -> None:

@@ -148,7 +148,11 @@ def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
         return Refusal("consent.expired", "授权已到期", "the consent has run out")
     case.finish_owed(done.irt, row.source, "fetch")
     by_record = {item.record: item for item in done.intake.items}
+    revoked = {item.record for item in case.items if item.state == "closed"}
     case.items = tuple(_confirmed(by_record[item.record], item, done.closed) for item in case.items)
+    for item in case.items:
+        if item.record in revoked:
+            case.void(item)  # only now its outcome's key is known
     case.row = row._replace(part_sd=done.part_sd, mapping="@".join(done.intake.mapping))
     case.reserve()
     case.view.put_contents(done.contents)

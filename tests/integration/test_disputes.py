@@ -211,7 +211,11 @@ async def test_posting_when_it_comes_after_the_end_then_late_and_told_to_reverse
         for state in (State.WITHDRAWN, State.EXPIRED, State.REJECTED, State.RECALLED, State.SETTLED):
             case = await stage(world, state)
             heard = await case.try_(ACCEPTING, "posted")
-            assert (heard.code, heard.body["state"], heard.body["problem"]["code"]) == ("transfer.wrong_state", state, "transfer.wrong_state")
+            assert (heard.code, heard.body["state"], heard.body["problem"]["code"]) == (
+                "transfer.wrong_state",
+                state,
+                "transfer.wrong_state",
+            )
             assert heard.body.get("reverse", False) == (state is not State.SETTLED), state
             assert found.leaves()[-1].type == "transfer.late"
         sound(world, found)

@@ -19,6 +19,8 @@ from gateway.transfers.intake import outcome_key
 
 REFUSALS, TABLE, PULLED = "integration/test_refusals.py", "integration/test_table.py", "integration/test_pulled_case.py"
 CONNECTOR, FIRST, HTTP = "integration/test_connector.py", "integration/test_first_case.py", "integration/test_http.py"
+CORRECTIONS, RECALLS = "integration/test_corrections.py", "integration/test_recalls.py"
+DISPUTES, TIMERS = "integration/test_disputes.py", "integration/test_timers.py"
 PROVEN_BY = {
     # sentences: file under tests/ and test
     "PR-1": (REFUSALS, "test_request_when_facing_is_neither_or_not_the_signer_then_every_problem_is_told"),
@@ -43,6 +45,7 @@ PROVEN_BY = {
     "PR-31": (TABLE, "test_act_when_it_names_another_version_then_told_the_present_one"),
     "PR-32": (TABLE, "test_noted_when_there_is_no_such_notice_then_refused_with_a_leaf_and_with_it_done_without"),
     "PR-33": (TABLE, "test_act_when_case_was_held_after_its_decision_then_too_late"),
+    "PR-34": (DISPUTES, "test_orders_when_a_case_is_held_then_retried_where_it_stood_or_cancelled"),
     "PR-40": (REFUSALS, "test_act_when_posture_is_not_what_the_document_says_then_refused"),
     "PR-41": (REFUSALS, "test_decision_when_items_or_credits_do_not_fit_then_refused"),
     "PR-42": (REFUSALS, "test_decision_when_not_over_what_was_delivered_then_refused"),
@@ -55,6 +58,20 @@ PROVEN_BY = {
     "PR-53": (TABLE, "test_party_when_content_is_bad_in_a_wrong_state_then_hears_of_the_state_first"),
     "PR-60": (PULLED, "test_withdraw_when_facing_bank_takes_it_back_then_outcome_is_free_again"),
     "PR-61": (PULLED, "test_decline_when_source_will_not_then_rejected_and_facing_bank_told"),
+    "PR-62": (CORRECTIONS, "test_ask_when_done_then_the_review_clock_stops_and_goes_on_in_working_days"),
+    "PR-63": (CORRECTIONS, "test_amend_when_before_the_decision_then_redelivered_and_only_the_new_bytes_can_be_decided"),
+    "PR-64": (RECALLS, "test_revoke_when_settled_then_recalled_on_the_accepting_banks_posting_and_void_for_ever"),
+    "PR-65": (DISPUTES, "test_dispute_when_within_thirty_days_then_heard_and_later_refused"),
+    "PR-66": (DISPUTES, "test_remit_when_ordered_then_decided_anew_with_every_outcome_that_can_be_had"),
+    "PR-67": (
+        DISPUTES,
+        "test_decision_when_changed_to_refuse_then_the_outcome_is_free_only_after_the_accepting_bank_has_booked_it",
+    ),
+    "PR-68": (DISPUTES, "test_impossible_when_the_accepting_bank_cannot_book_then_disputed_and_decided_anew"),
+    "PR-69": (DISPUTES, "test_posting_when_it_comes_after_the_end_then_late_and_told_to_reverse"),
+    "PR-82": (TIMERS, "test_deadline_when_it_passes_then_the_states_exit_with_a_leaf_naming_the_one_before"),
+    "PR-83": (TIMERS, "test_watch_when_it_looks_then_warns_once_acts_once_and_leaves_the_rest_alone"),
+    "PR-84": (TIMERS, "test_clocks_when_one_jumps_then_they_disagree_and_agree_again_when_it_returns"),
     "PR-90": (CONNECTOR, "test_replies_when_each_is_lost_once_after_commit_then_nothing_is_doubled"),
     "PR-91": (CONNECTOR, "test_replies_when_each_is_lost_once_after_commit_then_nothing_is_doubled"),
     "PR-93": (HTTP, "test_mailbox_when_polled_then_case_is_handed_out_once_per_lease"),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from support.auditor import Dump, books, changed, check_receipt, check_refusal
-from support.region import World, region
-from support.stages import ACCEPTING, HELD_DECIDED, JUDGED, PLACES, PRESIDING, SOURCE, STRANGER, Stage, stage
+from support.region import region
+from support.stages import ACCEPTING, HELD_DECIDED, JUDGED, PLACES, PRESIDING, SOURCE, STRANGER, place_state, stage
 
 from gateway.model.transfer import Act, State
 
@@ -38,7 +38,7 @@ STEPS = {
     ("supplementing", "amend", "source"): "delivering",
     ("posting", "amend", "source"): "disputed",
     ("settled", "amend", "source"): "disputed",
-    **{(place, "revoke", "source"): place.split()[0] for place in PLACES},
+    **{(place, "revoke", "source"): place_state(place) for place in PLACES},
     (JUDGED, "decide", "accepting"): "posting",
     ("settled", "dispute", "source"): "disputed",
     ("settled", "dispute", "facing"): "disputed",
@@ -67,7 +67,11 @@ LATE = {"confirm", "decline", "acknowledge", "supplement", "decide", "posted"}
 
 def roles(member: str, *, pulled: bool) -> set[str]:
     facing = ACCEPTING if pulled else SOURCE
-    return {role for role, holder in (("source", SOURCE), ("accepting", ACCEPTING), ("facing", facing), ("presiding", PRESIDING)) if holder == member}
+    return {
+        role
+        for role, holder in (("source", SOURCE), ("accepting", ACCEPTING), ("facing", facing), ("presiding", PRESIDING))
+        if holder == member
+    }
 
 
 def expected(place: str, act: str, held: set[str]) -> str:
@@ -114,7 +118,7 @@ async def test_act_when_sent_in_any_state_by_anybody_then_table_row_or_one_named
                     assert heard.status == 200, (place_of, heard.body)
                     assert heard.body["state"] == wanted, place_of
                     proven = check_receipt(world, message, heard)
-                    assert (proven.leaf.state_before, proven.leaf.scope) == (place.split()[0], case.transfer)
+                    assert (proven.leaf.state_before, proven.leaf.scope) == (place_state(place), case.transfer)
                     assert others(after, case.transfer).keys() == others(before, case.transfer).keys()
                     for table in ("item", "outcome"):
                         mine = {row[6] for row in after["item"] if row[0] == case.transfer} | {case.transfer}
@@ -139,7 +143,7 @@ async def test_act_when_sent_in_any_state_by_anybody_then_table_row_or_one_named
 
 
 def test_places_when_listed_then_every_state_is_staged() -> None:
-    assert {place.split()[0] for place in PLACES} == set(State)
+    assert {place_state(place) for place in PLACES} == set(State)
     assert NOT_YET | ROLES_OF_ACT.keys() | GATEWAYS_OWN | {"request", "noted"} == {*Act}
 
 

@@ -8,11 +8,8 @@ from gateway.simulator.scenario import describe, run
 
 SEEDS = 208
 CHUNK = 8
-REGRESSIONS = [
-    int(line.split("#")[0])
-    for line in (Path(__file__).parent / "regressions.txt").read_text("utf-8").splitlines()
-    if line.split("#")[0].strip()
-]
+LINES = (Path(__file__).parent / "regressions.txt").read_text("utf-8").splitlines()
+REGRESSIONS = [int(found) for line in LINES if (found := line.split("#")[0].strip())]
 
 
 def failures(seeds: range | list[int]) -> list[str]:

@@ -22,6 +22,13 @@ PRESIDING = "CN-33"
 """The accepting bank has its turn in the rota; it is a party, so the next one presides."""
 HELD_DECIDED, JUDGED = "held after its decision", "disputed before the presiding unit"
 PLACES = (*(state.value for state in State), HELD_DECIDED, JUDGED)
+
+
+def place_state(place: str) -> str:
+    """The state of a place, which is the first word of its name."""
+    return place.split(maxsplit=1)[0]
+
+
 Made: TypeAlias = tuple[list[tuple[str, bytes]], dict[str, Any]]
 
 
@@ -173,13 +180,14 @@ async def stage(world: World, state: State | str, *, pulled: bool = False) -> St
     opened = world.request(SOURCE, ACCEPTING, records, None if pulled else shanghai_part(*records))
     heard = await world.send(opened)
     assert heard.status == 202, heard.body
-    made = Stage(world, heard.body["transfer"], records, heard.body["ver"], heard.body["state"], pulled, sds={"identity": opened.sd("identity")})
+    sds = {"identity": opened.sd("identity")}
+    made = Stage(world, heard.body["transfer"], records, heard.body["ver"], heard.body["state"], pulled, sds=sds)
     if pulled:
         made.jtis["fetch"] = (await owed(made, SOURCE, "fetch")).jti
     if state != State.CONFIRMING:
         await _delivered(made)
         await _PATHS[state](made)
-    assert made.state == (state if state in set(State) else state.split()[0])
+    assert made.state == place_state(state)
     return made
 
 

@@ -296,7 +296,7 @@ async def test_feed_when_the_chain_is_at_fault_then_last_good_file_stays_and_it_
     async with bank(entries[:4]) as (told, channel):
         feed = ChainFeed(folder, channel, (START,), lambda: [SHOWN])
         await feed.look()
-        told.entries = [*entries[:5], *entries[6:]]
+        told.entries, told.page = [*entries[:5], *entries[6:]], 1
         with capture_logs() as logs:
             await feed.look()
             told.wrong = lambda _number, _body: web.Response(status=503)
@@ -307,7 +307,7 @@ async def test_feed_when_the_chain_is_at_fault_then_last_good_file_stays_and_it_
         ]
         assert (logs[0]["missing_from"], logs[0]["missing_to"]) == (6, 6)
         assert ACCOUNT not in json.dumps(logs)
-        assert json.loads(feed.file(ACCOUNT).read_bytes())["count"] == 4
+        assert json.loads(feed.file(ACCOUNT).read_bytes())["count"] == 5  # the good page before the fault is kept
 
 
 async def test_connector_when_told_where_to_pull_then_its_feeds_fill(tmp_path: Path) -> None:

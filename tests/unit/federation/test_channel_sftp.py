@@ -35,6 +35,7 @@ async def test_read_when_the_file_is_not_of_its_listed_size_or_gone_then_nothing
         assert await folders.read("to-gateway", FoundFile("a.part", 4)) is None
         assert await folders.read("to-gateway", FoundFile("a.part", 6)) is None
         assert await folders.read("to-gateway", FoundFile("b.part", 5)) is None
+        await folders.move("b.part", "to-gateway", "to-gateway")  # moved before, by another node
 
 
 async def test_host_key_when_not_the_pinned_one_then_named_and_nothing_sent(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from support.folders import RECORDS, SENDER, SH, TAKER, Desk, desk, metric
 from support.region import key_of
 
-from gateway.errors import PeerUnavailableError
+from gateway.errors import PeerUnavailableError, StorageBusyError
+from gateway.federation.envelope import open_envelope
 from gateway.federation.framing import from_files
 from gateway.federation.protocol import CONTENT_BYTES_MAX, LIFETIME_FILE_MAX
 from gateway.transfers.file_exchange import NAME_PREFIX, FileCarrier, FileExchange
@@ -206,6 +207,20 @@ async def test_look_when_the_server_dies_at_each_step_then_the_next_round_goes_o
         assert step > 30
 
 
+async def test_look_when_the_database_is_busy_then_nothing_is_answered_and_the_next_round_takes_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        names = here.lay(here.request(), "a")
+
+        async def busy(_raw: Any, _http: None, _lifetime: timedelta) -> Any:
+            raise StorageBusyError("storage.busy", "忙", "busy")
+
+        waiting = FileExchange(SENDER, here.channel, busy, lambda _member: None, here.world.clock, timedelta(hours=1))
+        with pytest.raises(StorageBusyError):
+            await waiting.look()
+        assert here.left() == sorted(names)
+        await gone_on(here, "a", names)
+
+
 async def test_gateway_when_killed_between_commit_and_receipt_then_the_stored_answer_is_given(tmp_path: Path) -> None:
     async with desk(tmp_path) as here:
         names = here.lay(here.request(), "a")
@@ -247,6 +262,8 @@ async def test_carry_when_the_server_dies_at_each_step_then_the_bank_sees_all_or
             here.host.steps.heal()
             await carrier.carry(parcel)
             assert seen(outbox, name) == {content.name: content.data for content in parcel.contents}
+            message = open_envelope((outbox / f"{name}.jws").read_text().strip(), keys=here.world.trust.finder(here.world.clock.now()))
+            assert (message.exp - message.iat, message.claims.get("htu")) == (LIFETIME_FILE_MAX, None)
             if step == 0:
                 steps = len(here.host.steps.done)
             for file in outbox.iterdir():

@@ -1,0 +1,142 @@
+"""Each checker says so when what it watches does not hold: one run's evidence, spoiled in one place at a time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.simulator import checkers, region
+from gateway.simulator.checkers import CHECKERS, Evidence, change_found, check_all
+from gateway.simulator.scenario import run
+from gateway.transferlog.audit import AuditReport, Finding
+from gateway.transferlog.leaf import Leaf, leaf_bytes, parse_leaf
+
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    kept: list[Evidence] = []
+    assert run(SEED, kept=kept).wrong == ()
+    return kept[0]
+
+
+def with_leaves(evidence: Evidence, *more: Leaf) -> Evidence:
+    return replace(evidence, export=replace(evidence.export, leaves=[*evidence.export.leaves, *map(leaf_bytes, more)]))
+
+
+def leaf_of(evidence: Evidence, kind: str) -> Leaf:
+    return next(leaf for leaf in evidence.leaves if leaf.type == kind)
+
+
+def settled(evidence: Evidence) -> tuple[str, Any]:
+    return next(
+        (transfer, case) for transfer, case in evidence.cases.items() if case["state"] == "settled" and case["totals"]["awarded"] != "0"
+    )
+
+
+def another_award(evidence: Evidence) -> Evidence:
+    transfer, case = settled(evidence)
+    items = [{**item, "awarded": "99"} if "awarded" in item else item for item in case["items"]]
+    return replace(evidence, cases={**evidence.cases, transfer: {**case, "items": items}})
+
+
+def other_totals(evidence: Evidence) -> Evidence:
+    transfer, case = settled(evidence)
+    return replace(evidence, cases={**evidence.cases, transfer: {**case, "totals": {**case["totals"], "closed": "99"}}})
+
+
+def held_by_two(evidence: Evidence) -> Evidence:
+    decided = next(leaf for leaf in evidence.leaves if leaf.type == "transfer.decided" and any(s == "recognised" for _, _, s in leaf.items))
+    return with_leaves(evidence, replace(decided, scope="f" * 64))
+
+
+def first_outbox(evidence: Evidence, **changes: Any) -> Evidence:
+    member, record = next(
+        (member, record) for member, record in evidence.banks.items() if any(row.state == "done" for row in record.outbox)
+    )
+    place = next(place for place, row in enumerate(record.outbox) if row.state == "done")
+    rows = [row._replace(**changes) if at == place else row for at, row in enumerate(record.outbox)]
+    return replace(evidence, banks={**evidence.banks, member: replace(record, outbox=rows)})
+
+
+def spoken_by_another(evidence: Evidence) -> Evidence:
+    leaves = [replace(leaf, jti="A" * 22) if leaf.type == "transfer.requested" else leaf for leaf in evidence.leaves]
+    return replace(evidence, export=replace(evidence.export, leaves=list(map(leaf_bytes, leaves))))
+
+
+def bad_audit(evidence: Evidence) -> Evidence:
+    report = AuditReport(1, finding=Finding(0, 0, "transferlog.leaf_changed", "叶被改动", "the leaf was changed"))
+    return replace(evidence, export=replace(evidence.export, report=report))
+
+
+SPOILS: dict[str, Callable[[Evidence], Evidence]] = {
+    "nothing_unexpected": lambda evidence: replace(evidence, unexpected=["gateway answers 500"]),
+    "log_audits": bad_audit,
+    "checkpoints_extend": lambda evidence: replace(evidence, heads=[(1, bytes(32)), *evidence.heads]),
+    "receipts_provable": lambda evidence: first_outbox(evidence, answer=b'{"iss":"CN-31"}'),
+    "signed_by_their_banks": spoken_by_another,
+    "nothing_decided_twice": lambda evidence: with_leaves(evidence, replace(leaf_of(evidence, "transfer.decided"), seq=99)),
+    "no_outcome_twice": held_by_two,
+    "credits_conserved": other_totals,
+    "banks_agree": another_award,
+    "everything_told": lambda evidence: first_outbox(evidence, state="failed", last_error="trust.bad_signature"),
+    "nothing_personal": lambda evidence: replace(evidence, logged=[{"event": "told", "who": evidence.learners[0].citizen_id}]),
+}
+
+
+def test_checkers_when_listed_then_each_has_its_spoiled_evidence() -> None:
+    assert {checker.__name__ for checker in CHECKERS} == set(SPOILS)
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_checker_when_its_evidence_is_spoiled_then_it_says_so(evidence: Evidence, name: str) -> None:
+    checker = getattr(checkers, name)
+    assert checker(evidence) == []
+    assert checker(SPOILS[name](evidence)) != []
+
+
+@pytest.mark.parametrize("field", ["citizen_id", "name"])
+def test_personal_values_when_in_leaf_or_file_then_found(evidence: Evidence, field: str) -> None:
+    value = getattr(evidence.learners[0], field).encode()
+    assert checkers.nothing_personal(replace(evidence, stored=b"..." + value)) != []
+    leaves = [*evidence.export.leaves, value]
+    assert checkers.nothing_personal(replace(evidence, export=replace(evidence.export, leaves=leaves))) != []
+
+
+def test_log_when_shorter_than_a_head_that_was_seen_then_found(evidence: Evidence) -> None:
+    shorter = replace(evidence, export=replace(evidence.export, leaves=evidence.export.leaves[:-1]))
+    assert checkers.checkpoints_extend(shorter) != []
+    assert checkers.receipts_provable(replace(shorter, export=replace(shorter.export, leaves=shorter.export.leaves[:3]))) != []
+
+
+def test_bookings_when_one_bank_lacks_its_own_then_found(evidence: Evidence) -> None:
+    transfer, case = settled(evidence)
+    bank = evidence.banks[case["source"]].bank
+    posted = bank.posted.pop((transfer, "source"))
+    try:
+        assert any("booked by" in sentence for sentence in checkers.banks_agree(evidence))
+    finally:
+        bank.posted[transfer, "source"] = posted
+
+
+def test_changed_leaf_when_not_found_or_another_is_named_then_told() -> None:
+    assert change_found(3, AuditReport(9)) != []
+    assert change_found(3, AuditReport(9, finding=Finding(4, 8, "transferlog.leaf_changed", "改", "changed"))) != []
+    assert change_found(3, AuditReport(9, finding=Finding(0, 8, "transferlog.leaf_changed", "改", "changed"))) == []
+
+
+def test_all_checks_when_nothing_is_spoiled_then_silent(evidence: Evidence) -> None:
+    assert check_all(evidence) == []
+    assert parse_leaf(evidence.export.leaves[0]).type == "log.opened"
+
+
+def test_cases_when_they_do_not_end_in_time_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(region, "ENDS_WITHIN_S", region.LOOK_S)
+    monkeypatch.setattr(region.Region, "_left_open", still_open)
+    assert any(sentence.startswith("all_end") for sentence in run(SEED).wrong)
+
+
+async def still_open(_region: region.Region, _withdrawn: set[str]) -> list[str]:
+    return ["a case"]
