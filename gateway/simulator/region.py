@@ -51,6 +51,7 @@ EPOCH = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 ENDS_WITHIN_S = 6 * 24 * 3600.0
 """Virtual time in which everything must end once the weather is fair: the longest single wait is a day, and a few follow each other."""
 LOOK_S = 900.0
+WITHDRAWABLE = BEFORE_DECISION | {State.HELD}
 WITNESS_S = 3600.0
 
 
@@ -278,7 +279,7 @@ class Region:
             if State(row["state"]) in CLOSED:
                 continue
             left.append(f"{row['transfer'][:8]} {row['state']}, waiting on {row['waiting_on']}")
-            if State(row["state"]) in BEFORE_DECISION and row["transfer"] not in withdrawn and await self._consent_ended(row):
+            if State(row["state"]) in WITHDRAWABLE and row["transfer"] not in withdrawn and await self._consent_ended(row):
                 withdrawn.add(row["transfer"])
                 self.met["withdrawn for an ended consent"] += 1
                 await self._banks[row["facing"]].connector.withdraw(row["transfer"], Withdrawal("consent_withdrawn", "授权已到期"))

@@ -171,11 +171,17 @@ class Opening:
 def commit_record(secret: bytes, fields: Mapping[str, str]) -> Commitment:
     """Commit to all fields of one record under its own secret.  The order of the fields does not matter."""
     _check_secret(secret)
+    # HMAC (RFC 2104) as its two states, made once a record: some twenty-five fields each, and the library's one-shot
+    # call costs three times as much.  `tests/unit/transferlog` compare with `hmac`.
+    inner, outer = sha256(secret.translate(_INNER) + _INNER_REST), sha256(secret.translate(_OUTER) + _OUTER_REST)
     salts: dict[str, bytes] = {}
     commitments = []
-    for name, value in fields.items():  # some twenty-five fields a record on the hot path: no calls that can be spared
+    for name, value in fields.items():
         raw_name, sized_name = _name_bytes(name)
-        salts[name] = salt = hmac.digest(secret, raw_name, "sha256")
+        state, result = inner.copy(), outer.copy()
+        state.update(raw_name)
+        result.update(state.digest())
+        salts[name] = salt = result.digest()
         raw = value.encode("utf-8", "surrogatepass")
         commitments.append(sha256(b"".join((FIELD_CONTEXT, salt, sized_name, len(raw).to_bytes(4, "big"), raw))).digest())
     return Commitment(_digest_of(commitments), salts)
@@ -254,6 +260,12 @@ def _plain(value: Any) -> Any:
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
+
+
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_INNER_REST: Final = b"\x36" * (64 - SECRET_BYTES)
+_OUTER_REST: Final = b"\x5c" * (64 - SECRET_BYTES)
 
 
 @lru_cache(maxsize=512)

@@ -20,7 +20,7 @@ from gateway.model.transfer import CLOSED, Act, Refusal, Role, Rule, State, rule
 from gateway.storage.rows import ContentRow, MessageRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.answers import Answer, refusal_body
-from gateway.transfers.case import Case, totals_of
+from gateway.transfers.case import Case
 from gateway.transfers.view import LeafDraft, View, Wants
 
 UNKNOWN = Refusal("transfer.unknown", "没有这个转移", "there is no such transfer")
@@ -211,7 +211,7 @@ def log_act(
     """
     first = len(case.view.leaves)
     row, view = case.row, case.view
-    totals = totals_of(case.items)
+    totals = case.totals()
     more: dict[str, str | int | bool] = {"awarded": totals["awarded"], "uncounted": int(totals["uncounted"]), **(facts or {})}
     if reason:
         more["reason"] = reason

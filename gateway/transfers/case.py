@@ -67,6 +67,13 @@ class Case:
     view: View
     row: TransferRow
     items: tuple[ItemRow, ...]
+    _summed: tuple[tuple[ItemRow, ...], dict[str, str]] | None = None
+
+    def totals(self) -> dict[str, str]:
+        """The totals of the items as they are now; summed once for body, leaf and row."""
+        if self._summed is None or self._summed[0] is not self.items:
+            self._summed = (self.items, totals_of(self.items))
+        return self._summed[1]
 
     @classmethod
     def of(cls, view: View, transfer: str) -> "Case | None":
@@ -296,10 +303,10 @@ class Case:
 
     def body(self, message: VerifiedMessage, extra: Mapping[str, Any]) -> dict[str, Any]:
         """The answer's body: where the case stands now."""
-        return {**head_of(message), **case_json(self.row, self.items), **extra}
+        return {**head_of(message), **case_json(self.row, self.items, self.totals()), **extra}
 
     def save(self) -> None:
-        self.row = self.row._replace(totals=json.dumps(totals_of(self.items), sort_keys=True))
+        self.row = self.row._replace(totals=json.dumps(self.totals(), sort_keys=True))
         self.view.put_transfer(self.row)
         self.view.put_items(self.row.id, self.items)
 
@@ -316,7 +323,7 @@ def waiting_on(row: TransferRow) -> list[str]:
     return sorted(holders[role] for role in WAITING_ON.get(state, ()) if role in holders)
 
 
-def case_json(row: TransferRow, items: Iterable[ItemRow]) -> dict[str, Any]:
+def case_json(row: TransferRow, items: Iterable[ItemRow], totals: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A case as its parties may see it."""
     items = tuple(items)
     return {
@@ -329,7 +336,7 @@ def case_json(row: TransferRow, items: Iterable[ItemRow]) -> dict[str, Any]:
         "waiting_on": waiting_on(row),
         "deadline": row.deadline,
         "deadline_provisional": bool(row.provisional),
-        "totals": totals_of(items),
+        "totals": totals if totals is not None else totals_of(items),
         "items": [item_json(item) for item in items],
     }
 

@@ -114,7 +114,7 @@ def _lost(case: Case, new: NewPart) -> bool:
 def _deliver_again(case: Case, new: NewPart | None, new_jti: NewJti, leaf: str, reason: str) -> Accepted:
     case.cancel_owed("forward")
     case.cancel_owed_event("asked")
-    pass  # an answer to the earlier delivery is not one to this
+    case.row = case.row._replace(delivered_sd="", delivered_jti="")  # an answer to the earlier delivery is not one to this
     if new is not None:
         _take(case, new, CLAIMED)
     if not case.claimed():

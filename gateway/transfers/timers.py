@@ -15,7 +15,7 @@ from gateway.model.transfer import State
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.acts import LEAF_TOTALS
 from gateway.transfers.answers import Answer
-from gateway.transfers.case import Case, totals_of, utc_text
+from gateway.transfers.case import Case, utc_text
 from gateway.transfers.deadlines import deadline_of
 from gateway.transfers.steps import NewJti, tell
 from gateway.transfers.view import LeafDraft, View, Wants
@@ -159,7 +159,7 @@ class Warned:
 def log_gateway_act(case: Case, gateway: str, jti: str, type_: str, before: str, cause: int) -> None:
     """A leaf of the gateway's own, naming the leaf whose deadline it acts on."""
     row, view = case.row, case.view
-    totals = totals_of(case.items)
+    totals = case.totals()
     leaf = Leaf(
         type=type_,
         at=view.at_text,

@@ -93,6 +93,7 @@ async def test_revoke_when_the_source_is_still_asked_then_its_confirmation_bring
         await revoke(case, case.records[0])
         heard = await case.do(SOURCE, "confirm")
         assert (heard.body["state"], states(heard)) == ("delivering", [("closed", "revoked"), ("claimed", None)])
+        assert "taken_leaf" not in heard.body["items"][0]
         sound(world, found)
         again = await asked_again(world, case.records[0])
         assert [problem["code"] for problem in again.body["problem"]["problems"]] == ["item.revoked"]

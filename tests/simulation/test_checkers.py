@@ -31,9 +31,8 @@ def leaf_of(evidence: Evidence, kind: str) -> Leaf:
 
 
 def settled(evidence: Evidence) -> tuple[str, Any]:
-    return next(
-        (transfer, case) for transfer, case in evidence.cases.items() if case["state"] == "settled" and case["totals"]["awarded"] != "0"
-    )
+    """A case in which something was awarded."""
+    return next(each for each in evidence.cases.items() if each[1]["state"] == "settled" and each[1]["totals"]["awarded"] != "0")
 
 
 def another_award(evidence: Evidence) -> Evidence:

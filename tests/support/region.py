@@ -147,13 +147,14 @@ class World:
         manifest: PartManifest | None = None,
         identity: Identity = PERSON,
         consent: Mapping[str, Any] | None = None,
+        accounts: Mapping[str, str] | None = None,
         **claims: Any,
     ) -> Message:
         """A request as the facing bank would send it: pushed with a part, else pulled."""
         facing = source if part is not None else accepting
         asked = Request(
             source=source, accepting=accepting, facing=facing, programme_code="120402", programme_name="行政管理", purpose="recognition",
-            records=tuple(records), accounts={}, applied_at=self.clock.now(),
+            records=tuple(records), accounts=accounts or {}, applied_at=self.clock.now(),
         )  # fmt: skip
         contents = [
             ("request", write(asked)),
