@@ -18,6 +18,7 @@ import xmlschema
 
 from gateway.errors import Problem, StandardError
 from gateway.formats.xml_safe import Element, Schema, XmlLimits, local_name, parse_own_xml, parse_xml, path_of, walk
+from gateway.model.codes import read_verified
 from gateway.model.regional import STANDARD_VERSION
 
 NAMESPACE: Final = f"urn:yrd:credit-exchange:{STANDARD_VERSION}"
@@ -49,9 +50,13 @@ class Standard:
     """The schemas of one version, compiled once; usable from any thread."""
 
     def __init__(self, root: Path) -> None:
-        """`root` is the `standards` folder.  Raises OSError or ValueError where the files are missing or do not compile."""
+        """`root` is the `standards` folder.
+
+        Raises StandardError `standard.checksum` where a schema is not the one the manifest names; OSError or ValueError where
+        the files are missing or do not compile.
+        """
         self._folder = root / "xsd" / STANDARD_VERSION
-        sources = {path.name: path.read_bytes() for path in sorted(self._folder.glob("*.xsd"))}
+        sources = read_verified(root, f"xsd/{STANDARD_VERSION}", ".xsd")
         self._schemas = {kind: Schema(sources, f"{kind}.xsd") for kind in ROOTS}
         self._oracles: dict[str, xmlschema.XMLSchema10] = {}
         self._lock = threading.Lock()

@@ -1,5 +1,6 @@
 """The standard's schemas: what is written in them, and the verdicts and explanations given by them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -237,5 +238,15 @@ def test_validate_own_when_valid_then_the_tree_that_validate_gives() -> None:
 
 
 def test_standard_when_the_folder_has_no_schemas_then_it_does_not_load(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="records"):
+    with pytest.raises(StandardError) as caught:
         Standard(tmp_path)
+    assert caught.value.code == "standard.bad_manifest"
+
+
+def test_standard_when_a_schema_was_changed_then_it_does_not_load(tmp_path: Path) -> None:
+    shutil.copytree(STANDARDS, tmp_path / "standards")
+    changed = tmp_path / "standards" / "xsd" / "1.0" / "request.xsd"
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    with pytest.raises(StandardError) as caught:
+        Standard(tmp_path / "standards")
+    assert caught.value.code == "standard.checksum"
