@@ -120,7 +120,7 @@ def _fault(chance: Random, storm_s: float) -> Fault:
     amount = 0.0
     match kind:
         case Kind.BANK_DOWN:
-            lasts = chance.choice((1.0, 12.0, 72.0)) * HOUR
+            lasts = chance.choice((1.0, 1.0, 6.0, 12.0, 72.0)) * HOUR
         case Kind.CLOCK_SKEW:
             amount = chance.choice(SKEWS_S)
         case Kind.DATABASE_BUSY | Kind.COMMIT_UNKNOWN | Kind.DISK_FULL:

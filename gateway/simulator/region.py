@@ -167,9 +167,8 @@ class Region:
                 tasks.create_task(_after(at, what))
             for fault in plan.faults:
                 tasks.create_task(_after(fault.at, partial(self._strike, fault)))
-            await asyncio.sleep(plan.storm_s)
-            for bank in self._banks.values():
-                bank.allow()
+            for member in MEMBERS:
+                tasks.create_task(_after(plan.storm_s * self._chance(f"{member} signs").random(), partial(self._sign, member)))
 
     async def _strike(self, fault: Fault) -> None:
         self.trace.add("fault", fault.kind, fault.who, fault.lasts, fault.amount)
@@ -197,6 +196,10 @@ class Region:
                 raise SettingsError("settings.connector", "不是定时故障", "no fault of a moment")
             case _:
                 host.ails.extend([Ail(fault.kind, fault.leaves_only)] * max(1, int(fault.amount)))
+
+    async def _sign(self, member: str) -> None:
+        """What lay about there is decided from now on."""
+        self._banks[member].bank.signed = True
 
     async def _lasting(self, fault: Fault) -> None:
         await asyncio.sleep(fault.lasts)
@@ -355,8 +358,13 @@ def _verifiers(files: SandboxFiles) -> Sequence[Verifier]:
 
 def _settings(files: SandboxFiles, idle_s: float) -> Settings:
     """Production's patience; lanes look about more rarely, since every look costs real time."""
-    trust = files.settings.trust.model_copy(update={"poll_s": 30.0})
-    return files.settings.model_copy(update={"delivery": Delivery(idle_s=idle_s), "trust": trust})
+    own = files.settings
+    sections = {
+        "delivery": Delivery(idle_s=idle_s),
+        "trust": own.trust.model_copy(update={"poll_s": 30.0}),
+        "deadlines": own.deadlines.model_copy(update={"poll_s": 1800.0}),
+    }
+    return own.model_copy(update=sections)
 
 
 @cache

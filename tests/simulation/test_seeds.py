@@ -6,8 +6,8 @@ import pytest
 
 from gateway.simulator.scenario import describe, run
 
-SEEDS = 208
-CHUNK = 8
+SEEDS = 200
+CHUNK = 5
 LINES = (Path(__file__).parent / "regressions.txt").read_text("utf-8").splitlines()
 REGRESSIONS = [int(found) for line in LINES if (found := line.split("#")[0].strip())]
 
