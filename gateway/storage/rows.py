@@ -32,7 +32,7 @@ class TransferRow(NamedTuple):
 
     `held_from` is the state it was held in; `days_left` are the working days of a paused review; `disputed_from` the
     state a dispute began in, `stage` who judges it (`accepting`, then `presiding`), `unresolved` 1 where nobody did.
-    `warned` is 1 once the warning before the present deadline was given.
+    `warned` is 1 once the warning before the present deadline was given; that deadline is `due_days` working days after `due_since`.
     """
 
     id: str
@@ -73,6 +73,8 @@ class TransferRow(NamedTuple):
     stage: str = ""
     unresolved: int = 0
     warned: int = 0
+    due_days: int = 0
+    due_since: str = ""
 
 
 class ItemRow(NamedTuple):

@@ -20,7 +20,7 @@ from gateway.model.transfer import CLOSED, Act, Refusal, Role, Rule, State, rule
 from gateway.storage.rows import ContentRow, MessageRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.answers import Answer, refusal_body
-from gateway.transfers.case import Case
+from gateway.transfers.case import Case, parties_of
 from gateway.transfers.view import LeafDraft, View, Wants
 
 UNKNOWN = Refusal("transfer.unknown", "没有这个转移", "there is no such transfer")
@@ -183,8 +183,7 @@ def roles_in(case: Case | None, member: str, presiding: Presiding) -> frozenset[
     """The roles a member holds in a case; none in a case that does not exist."""
     if case is None:
         return frozenset()
-    parties = frozenset({case.row.source, case.row.accepting, case.row.facing})
-    return case.roles_of(member, presiding(parties) or "")
+    return case.roles_of(member, presiding(parties_of(case.row)) or "")
 
 
 def allowed(case: Case, message: VerifiedMessage, roles: frozenset[Role]) -> Rule | Refusal:

@@ -16,7 +16,7 @@ from gateway.model.canonical import Json
 from gateway.model.transfer import ItemState, Role, State
 from gateway.storage.rows import ItemRow, OutcomeRow, OwedRow, TransferRow
 from gateway.transfers.answers import head_of
-from gateway.transfers.deadlines import WORKING_DAYS, deadline_after, deadline_of, working_days_between
+from gateway.transfers.deadlines import WORKING_DAYS, deadline_after, working_days_between
 from gateway.transfers.view import View
 
 WAITING_ON: Mapping[State, tuple[Role, ...]] = {
@@ -92,16 +92,29 @@ class Case:
     def move(self, state: State) -> None:
         """Enter `state` now: new `ver`, new deadline.  In an ended case an open recall is the only clock there is."""
         recalling = state is State.SETTLED and any(item.state == ItemState.RECALLING for item in self.items)
-        deadline, provisional = deadline_of(State.HELD if recalling else state, self.view.at)
         self.row = self.row._replace(
             state=state.value,
             ver=self.row.ver + 1,
             changed_at=self.view.at_text,
+            held_from=self.row.held_from if state is State.HELD else "",
+        )
+        self.due_in(WORKING_DAYS.get(State.HELD if recalling else state, 0))
+
+    def due_in(self, days: int) -> None:
+        """The deadline is the end of the `days`-th working day from now; 0: there is none."""
+        deadline, provisional = deadline_after(days, self.view.at) if days else (None, False)
+        self.row = self.row._replace(
             deadline=utc_text(deadline) if deadline else None,
             provisional=int(provisional),
             warned=0,
-            held_from=self.row.held_from if state is State.HELD else "",
+            due_days=days,
+            due_since=self.view.at_text,
         )
+
+    def to_presiding(self) -> None:
+        """The dispute is before the presiding unit now, with a term of its own."""
+        self.row = self.row._replace(stage="presiding")
+        self.due_in(WORKING_DAYS[State.DISPUTED])
 
     def ended(self) -> State:
         """Where a booked case rests: recalled, once everything that was recognised in it has been recalled."""
@@ -120,8 +133,8 @@ class Case:
         days = self.row.days_left
         self.move(State.REVIEWING)
         if days:
-            deadline, provisional = deadline_after(days, self.view.at)
-            self.row = self.row._replace(deadline=utc_text(deadline), provisional=int(provisional), days_left=0)
+            self.due_in(days)
+            self.row = self.row._replace(days_left=0)
 
     def stand(self, *, unresolved: bool) -> None:
         """End a dispute: what was decided before it stands."""
@@ -147,8 +160,7 @@ class Case:
         """The accepting bank has ten working days to book it; in an ended case that is the only clock."""
         self.touch()
         if self.state is State.SETTLED:
-            deadline, provisional = deadline_after(WORKING_DAYS[State.HELD], self.view.at)
-            self.row = self.row._replace(deadline=utc_text(deadline), provisional=int(provisional), warned=0)
+            self.due_in(WORKING_DAYS[State.HELD])
 
     def end_recall(self) -> None:
         """Recalls were booked: when none is open any more an ended case goes to rest, another goes on."""
@@ -309,6 +321,11 @@ class Case:
         self.row = self.row._replace(totals=json.dumps(self.totals(), sort_keys=True))
         self.view.put_transfer(self.row)
         self.view.put_items(self.row.id, self.items)
+
+
+def parties_of(row: TransferRow) -> frozenset[str]:
+    """The banks of a case: source, accepting, facing."""
+    return frozenset({row.source, row.accepting, row.facing})
 
 
 def waiting_on(row: TransferRow) -> list[str]:

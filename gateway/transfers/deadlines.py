@@ -59,9 +59,3 @@ def deadline_after(days: int, since: datetime) -> tuple[datetime, bool]:
     """The end (UTC) of the `days`-th working day after `since`, and whether that is provisional."""
     day, provisional = add_working_days(since.astimezone(CHINA).date(), days)
     return datetime.combine(day + timedelta(days=1), time(), tzinfo=CHINA).astimezone(UTC), provisional
-
-
-def deadline_of(state: State, since: datetime) -> tuple[datetime | None, bool]:
-    """When `state`, entered at `since`, runs out (UTC), and whether that is provisional.  None for closed states."""
-    days = WORKING_DAYS.get(state)
-    return deadline_after(days, since) if days is not None else (None, False)

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from gateway.model.documents import Withdrawal
 from gateway.model.transfer import Refusal, Role, Rule, State
 from gateway.transfers.acts import Accepted, Effect
-from gateway.transfers.case import Case, utc_text
-from gateway.transfers.deadlines import deadline_of
+from gateway.transfers.case import Case
 from gateway.transfers.steps import NewJti, tell
 
 DISPUTABLE = timedelta(days=30)
@@ -48,10 +47,8 @@ def uphold(document: Withdrawal, new_jti: NewJti) -> Effect:
         if case.row.stage != ("accepting" if rule.role is Role.ACCEPTING else "presiding"):
             return NOT_YOUR_TURN
         if rule.role is Role.ACCEPTING:
-            deadline, provisional = deadline_of(State.DISPUTED, case.view.at)
-            assert deadline is not None
             case.touch()
-            case.row = case.row._replace(stage="presiding", deadline=utc_text(deadline), provisional=int(provisional), warned=0)
+            case.to_presiding()
         else:
             case.stand(unresolved=False)
             tell(case, "upheld", new_jti, case.row.source, case.row.accepting)

@@ -30,7 +30,7 @@ from gateway.storage.rows import ContentRow, MessageRow, TransferRow
 from gateway.transfers import corrections
 from gateway.transfers.acts import Effect, PartyAct, RefusedAct, known_answer
 from gateway.transfers.answers import Answer
-from gateway.transfers.case import utc_text
+from gateway.transfers.case import parties_of, utc_text
 from gateway.transfers.effects import effect_of
 from gateway.transfers.intake import Asked, Intake, Reader, empty_item
 from gateway.transfers.log_reading import LogReading
@@ -122,11 +122,7 @@ class Receiver:
         """What a party signed, sealed for keeping: the other bank is shown the decision itself, and evidence needs every paper."""
         rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))
         row = TransferRow(*rows[0]) if rows else None
-        if (
-            row is None
-            or not message.contents
-            or message.iss not in {row.source, row.accepting, row.facing, self._presiding(parties_of(row))}
-        ):
+        if row is None or not message.contents or message.iss not in parties_of(row) | {self._presiding(parties_of(row))}:
             return ()
         key = await self.vault.part_key(row.id)
         envelope = self._own("envelope", message.token.encode(), "application/jose")
@@ -273,10 +269,6 @@ class Receiver:
             contents=[Content("refusal", answer.body, MEDIA_JSON, answer.secret)],
             irt=message.jti,
         )
-
-
-def parties_of(row: TransferRow) -> frozenset[str]:
-    return frozenset({row.source, row.accepting, row.facing})
 
 
 def _manifest(message: VerifiedMessage) -> PartManifest:

@@ -16,7 +16,7 @@ from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.acts import LEAF_TOTALS
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import Case, utc_text
-from gateway.transfers.deadlines import deadline_of
+from gateway.transfers.deadlines import deadline_after
 from gateway.transfers.steps import NewJti, tell
 from gateway.transfers.view import LeafDraft, View, Wants
 
@@ -102,9 +102,7 @@ class Lapsed:
 
     def _dispute_too_long(self, case: Case) -> str:
         if case.row.stage == "accepting":
-            deadline, provisional = deadline_of(State.DISPUTED, case.view.at)
-            assert deadline is not None
-            case.row = case.row._replace(stage="presiding", deadline=utc_text(deadline), provisional=int(provisional), warned=0)
+            case.to_presiding()
             return "transfer.escalated"
         case.stand(unresolved=True)
         tell(case, "unresolved", self.new_jti, case.row.source, case.row.accepting)
@@ -127,8 +125,8 @@ class Rescheduled:
         case = Case.of(view, self.transfer)
         if case is None or case.row.deadline is None or not case.row.provisional:
             return Answer(409, b"{}", b"")
-        deadline, provisional = deadline_of(case.state, datetime.fromisoformat(case.row.changed_at))
-        if provisional or deadline is None:
+        deadline, provisional = deadline_after(case.row.due_days, datetime.fromisoformat(case.row.due_since))
+        if provisional:
             return Answer(409, b"{}", b"")
         cause = case.row.seq - 1
         case.row = case.row._replace(deadline=utc_text(deadline), provisional=0, warned=0)

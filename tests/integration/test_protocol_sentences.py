@@ -14,7 +14,7 @@ from gateway.crypto.keys import read_secret_file
 from gateway.model.regional import RegionalRecord
 from gateway.model.transfer import State, transfer_id
 from gateway.transferlog.leaf import parse_leaf
-from gateway.transfers.deadlines import CHINA, add_working_days, deadline_of
+from gateway.transfers.deadlines import CHINA, WORKING_DAYS, add_working_days, deadline_after
 from gateway.transfers.intake import outcome_key
 
 REFUSALS, TABLE, PULLED = "integration/test_refusals.py", "integration/test_table.py", "integration/test_pulled_case.py"
@@ -183,8 +183,7 @@ async def test_leaves_of_a_case_when_read_then_each_carries_totals_that_add_up(t
 
 
 def test_deadline_when_computed_then_end_of_the_nth_working_day_at_china_time() -> None:  # PR-80
-    end, provisional = deadline_of(State.DELIVERING, datetime(2026, 9, 29, 1, tzinfo=UTC))
-    assert end is not None
+    end, provisional = deadline_after(WORKING_DAYS[State.DELIVERING], datetime(2026, 9, 29, 1, tzinfo=UTC))
     assert not provisional
     assert end.astimezone(CHINA) == datetime(
         2026, 10, 10, tzinfo=CHINA
@@ -197,7 +196,7 @@ def test_deadline_when_a_weekend_day_is_worked_then_it_counts() -> None:  # PR-8
 
 def test_deadline_when_past_the_holiday_table_then_weekdays_and_provisional() -> None:  # PR-81
     assert add_working_days(date(2040, 1, 6), 1) == (date(2040, 1, 9), True)
-    assert deadline_of(State.SETTLED, START) == (None, False)
+    assert State.SETTLED not in WORKING_DAYS
 
 
 async def test_lane_when_two_messages_are_owed_for_one_case_then_only_the_first_is_due(tmp_path: Path) -> None:  # PR-92

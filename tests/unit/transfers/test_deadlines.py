@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from gateway.model.transfer import CLOSED, State
-from gateway.transfers.deadlines import WORKING_DAYS, add_working_days, deadline_of, is_working_day
+from gateway.transfers.deadlines import WORKING_DAYS, add_working_days, deadline_after, is_working_day
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,11 @@ def test_day_when_past_the_holiday_table_then_a_guess_by_weekday() -> None:
 
 def test_deadline_when_entered_late_in_the_chinese_day_then_counted_from_that_day() -> None:
     """17:00 UTC is the next day in China; the deadline is the end of its day there."""
-    before, provisional = deadline_of(State.DELIVERING, datetime(2024, 6, 3, 15, 59, tzinfo=UTC))
-    after, _ = deadline_of(State.DELIVERING, datetime(2024, 6, 3, 16, 0, tzinfo=UTC))
+    before, provisional = deadline_after(WORKING_DAYS[State.DELIVERING], datetime(2024, 6, 3, 15, 59, tzinfo=UTC))
+    after, _ = deadline_after(WORKING_DAYS[State.DELIVERING], datetime(2024, 6, 3, 16, 0, tzinfo=UTC))
     assert (before, provisional) == (datetime(2024, 6, 6, 16, 0, tzinfo=UTC), False)
     assert after == datetime(2024, 6, 7, 16, 0, tzinfo=UTC)
 
 
 def test_deadline_when_state_is_closed_then_none_and_every_open_state_has_one() -> None:
-    now = datetime(2024, 6, 3, tzinfo=UTC)
-    assert {state for state in State if deadline_of(state, now)[0] is None} == CLOSED
     assert WORKING_DAYS.keys() == set(State) - CLOSED

@@ -18,6 +18,8 @@ def upgrade() -> None:
         "stage TEXT NOT NULL DEFAULT ''",
         "unresolved INTEGER NOT NULL DEFAULT 0",
         "warned INTEGER NOT NULL DEFAULT 0",
+        "due_days INTEGER NOT NULL DEFAULT 0",
+        "due_since TEXT NOT NULL DEFAULT ''",
     ):
         op.execute(f"ALTER TABLE transfer ADD COLUMN {column}")
     op.execute("CREATE INDEX transfer_by_deadline ON transfer (deadline) WHERE deadline IS NOT NULL")
