@@ -9,6 +9,7 @@ Each keyed digest has its own label, so that one key used twice by mistake still
 import hashlib
 import hmac
 import re
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -47,7 +48,22 @@ def pseudonym(key: bytes, citizen_number: str) -> str:
 
 def nullifier(key: bytes, outcome_key: str) -> str:
     """HMAC-SHA-256 of an outcome's key, 64 hexadecimal digits: equal for the same outcome, unlinkable otherwise."""
-    return hmac.digest(_checked(key), _LABEL_NULLIFIER + outcome_key.encode("utf-8"), "sha256").hex()
+    inner, outer = _nullifier_states(key)
+    state, result = inner.copy(), outer.copy()
+    state.update(outcome_key.encode("utf-8"))
+    result.update(state.digest())
+    return result.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _nullifier_states(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """HMAC (RFC 2104) as its two states, the label already taken: the key never changes, and the library's one-shot call lets
+    other threads in for each record.
+    """
+    checked = _checked(key)
+    block = (checked if len(checked) <= 64 else hashlib.sha256(checked).digest()).ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + _LABEL_NULLIFIER)
+    return inner, hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def hmac_sm3(key: bytes, message: bytes) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from gateway.crypto.digests import SECRET_BYTES
@@ -102,6 +103,10 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "transfer.lapsed": (False, _TIMED),
     "transfer.rescheduled": (False, _STATES | {"cause", "deadline"}),
     "record.read": (False, frozenset({"actor"})),
+    "enquiry.declined": (True, frozenset()),
+    "enquiry.withdrawn": (True, frozenset()),
+    "enquiry.expired": (False, frozenset({"cause"})),
+    "enquiry.rescheduled": (False, frozenset({"cause", "deadline"})),
     "consent.given": (True, frozenset()),
     "consent.withdrawn": (True, frozenset()),
     "outcome.cleared": (True, frozenset()),
@@ -129,7 +134,8 @@ def leaf_bytes(leaf: Leaf) -> bytes:
 
     Raises `transferlog.leaf_form` with every wrong member in `problems`, `.totals_broken` or `.leaf_size`.
     """
-    shown = {name: _plain(getattr(leaf, name)) for name in _NAMES if name in COMMON or getattr(leaf, name) != _DEFAULTS[name]}
+    members = zip(_NAMES, _values_of(leaf), strict=True)
+    shown = {name: value for name, value in members if name in COMMON or value != _DEFAULTS[name]}  # a tuple is written as a list
     _check_members(shown)
     raw = jcs_known(shown)  # every member has just been checked
     _check_size(raw)
@@ -151,14 +157,6 @@ def parse_leaf(raw: bytes) -> Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
-    """`cm` (64 hex) goes into the leaf; `salts` by field name stay with the content and die with it."""
-
-    cm: str
-    salts: Mapping[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
 class Opening:
     """One field of a record shown, the others not: `others` are their commitments in ascending order."""
 
@@ -168,23 +166,26 @@ class Opening:
     others: tuple[bytes, ...]
 
 
-def commit_record(secret: bytes, fields: Mapping[str, str]) -> Commitment:
-    """Commit to all fields of one record under its own secret.  The order of the fields does not matter."""
+def commit_record(secret: bytes, fields: Mapping[str, str]) -> str:
+    """`cm` (64 hexadecimal digits): all fields of one record under its own secret, in any order.
+
+    The salts of the fields follow from the secret, which stays with the content and dies with it.
+    """
     _check_secret(secret)
     # HMAC (RFC 2104) as its two states, made once a record: some twenty-five fields each, and the library's one-shot
     # call costs three times as much.  `tests/unit/transferlog` compare with `hmac`.
-    inner, outer = sha256(secret.translate(_INNER) + _INNER_REST), sha256(secret.translate(_OUTER) + _OUTER_REST)
-    salts: dict[str, bytes] = {}
+    inner, outer = sha256(secret.translate(_INNER) + _INNER_REST).copy, sha256(secret.translate(_OUTER) + _OUTER_REST).copy
     commitments = []
     for name, value in fields.items():
         raw_name, sized_name = _name_bytes(name)
-        state, result = inner.copy(), outer.copy()
+        state, salt = inner(), outer()
         state.update(raw_name)
-        result.update(state.digest())
-        salts[name] = salt = result.digest()
+        salt.update(state.digest())
         raw = value.encode("utf-8", "surrogatepass")
-        commitments.append(sha256(b"".join((FIELD_CONTEXT, salt, sized_name, len(raw).to_bytes(4, "big"), raw))).digest())
-    return Commitment(_digest_of(commitments), salts)
+        size = len(raw)
+        sized = _SIZES[size] if size < 256 else size.to_bytes(4, "big")
+        commitments.append(sha256(b"".join((FIELD_CONTEXT, salt.digest(), sized_name, sized, raw))).digest())
+    return _digest_of(commitments)
 
 
 def open_field(secret: bytes, fields: Mapping[str, str], name: str) -> Opening:
@@ -254,14 +255,11 @@ def _required(shown: Mapping[str, Any]) -> frozenset[str]:
     return COMMON | members
 
 
-def _plain(value: Any) -> Any:
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
-
-
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
 
 
+_SIZES: Final = tuple(size.to_bytes(4, "big") for size in range(256))
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _INNER_REST: Final = b"\x36" * (64 - SECRET_BYTES)
@@ -294,6 +292,7 @@ def _check_secret(secret: bytes) -> None:
 
 
 _NAMES: Final = tuple(CHECKS)
+_values_of: Final = attrgetter(*_NAMES)
 _DEFAULTS: Final[Mapping[str, Any]] = {
     member.name: member.default_factory() if callable(member.default_factory) else member.default for member in fields(Leaf)
 }

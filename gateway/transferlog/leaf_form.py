@@ -1,6 +1,7 @@
 """The form of a leaf's members: for each one predicate over its JSON value.
 
 Everything has one spelling (times, numbers, order of lists), so that a leaf read back and written again gives its own bytes.
+A list is a tuple in a leaf about to be written and a list in one just read.
 docs/transfer-log.md, section 3, is the text of this table.
 """
 
@@ -58,27 +59,27 @@ def _is_at(value: Any) -> bool:
 
 
 def _is_row(value: Any, *kinds: Callable[[Any], bool]) -> bool:
-    return isinstance(value, list) and len(value) == len(kinds) and all(is_kind(inner) for is_kind, inner in zip(kinds, value, strict=True))
+    return isinstance(value, list | tuple) and len(value) == len(kinds) and all(is_kind(inner) for is_kind, inner in zip(kinds, value, strict=True))
 
 
 def _is_content(value: Any) -> bool:
     rows_hold = (
-        isinstance(value, list) and 0 < len(value) <= CONTENTS_MAX and all(_is_row(row, _is_name, _is_digest, _is_count) for row in value)
+        isinstance(value, list | tuple) and 0 < len(value) <= CONTENTS_MAX and all(_is_row(row, _is_name, _is_digest, _is_count) for row in value)
     )
     return rows_hold and len({row[0] for row in value}) == len(value)
 
 
 def _is_items(value: Any) -> bool:
-    if not (isinstance(value, list) and 0 < len(value) <= ITEMS_MAX):
+    if not (isinstance(value, list | tuple) and 0 < len(value) <= ITEMS_MAX):
         return False
     for row in value:  # written out: it runs for each item of each leaf
-        if not (isinstance(row, list) and len(row) == 3):
+        if not (isinstance(row, list | tuple) and len(row) == 3):
             return False
         cm, nf, state = row
         if not (_is_hex_or_empty(cm) and _is_hex_or_empty(nf) and _is_word(state)):
             return False
     named = [row[0] for row in value if row[0]]
-    return value == sorted(value) and len(set(named)) == len(named)
+    return list(value) == sorted(value) and len(set(named)) == len(named)
 
 
 def _is_totals(value: Any) -> bool:
@@ -104,7 +105,16 @@ _is_hex = _matches(r"[0-9a-f]{64}")
 _is_hex_or_empty = _matches(r"(?:[0-9a-f]{64})?")
 _is_state = _matches(r"(?:[a-z][a-z_]{0,31})?")
 _is_decimal = _matches(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,8})?")
-_is_jws = _matches(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+def _is_jws(value: Any) -> bool:
+    """Three segments of base64url.  An envelope is long, and a pattern looks at its characters one by one."""
+    if not (isinstance(value, str) and value.isascii()):
+        return False
+    return value.encode("ascii").translate(None, _BASE64URL) == b".." and all(value.split("."))
+
+
+_BASE64URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "v": lambda value: _is_count(value) and value == VERSION,
     "type": _matches(r"[a-z]{1,31}\.[a-z_]{1,31}"),

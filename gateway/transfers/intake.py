@@ -115,7 +115,7 @@ class Reader:
         return empty_item(position, record.record_id)._replace(
             state="closed" if reason else "claimed",
             reason=reason,
-            cm=commit_record(secret, {path: _text(value) for path, value in record.values.items()}).cm,
+            cm=commit_record(secret, {path: value if type(value) is str else _text(value) for path, value in record.values.items()}),
             nf=nullifier(self.nullifier_key, key),
             strength=strength,
             kind=str(record.values["kind"]),

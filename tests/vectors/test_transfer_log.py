@@ -109,5 +109,5 @@ def test_leaf_bytes_are_those_of_an_independent_encoder(facts: dict[str, str | i
 def test_record_commitment_keeps_its_value_for_ever() -> None:
     fields = {"kind": "skill", "title": "电工"}
     commitment = commit_record(bytes(range(32)), fields)
-    assert commitment.cm == "87efdbd2b7f4980a876aa756758141dec7ae85e43b9d958eda7907e469eb9aa7"
-    verify_opening(commitment.cm, open_field(bytes(range(32)), fields, "title"))
+    assert commitment == "87efdbd2b7f4980a876aa756758141dec7ae85e43b9d958eda7907e469eb9aa7"
+    verify_opening(commitment, open_field(bytes(range(32)), fields, "title"))

@@ -42,6 +42,12 @@ def test_pseudonym_when_number_is_not_normalised_then_raises_without_it(number: 
         pseudonym(KEY, number)
 
 
+@pytest.mark.parametrize("key", [KEY, b"k" * 64, b"k" * 65])
+def test_nullifier_is_the_librarys_hmac_whatever_the_key_length(key: bytes) -> None:
+    for outcome in ("", "hrss\nS000000000000000000001", "值" * 300):
+        assert nullifier(key, outcome) == hmac.digest(key, b"ceg-nullifier-1\0" + outcome.encode(), "sha256").hex()
+
+
 def test_nullifier_when_outcomes_differ_then_differs_and_never_meets_a_pseudonym() -> None:
     assert nullifier(KEY, "a") == nullifier(KEY, "a") != nullifier(KEY, "b")
     assert nullifier(KEY, "11010519491231002X") != pseudonym(KEY, "11010519491231002X")
