@@ -4,9 +4,10 @@ Floor, step by step, for each request: read the multipart body (with aiohttp's o
 verify one envelope and the digests of its contents (`unseal`);
 the bare mapping pipeline of `bench_mapping` (json.loads, hand-written mapping,
 XML text, lxml parse, XSD); queue the same rows (same tables, same number and size, prepared beforehand but
-for their keys); wait for a group commit of the same shape (same SQLite file settings, WAL, synchronous=FULL,
-one transaction a batch); answer.  It checks no repeat, no consent, no agreement, no outcome, seals nothing,
-keeps no tree, signs no checkpoint and proves nothing.
+for their keys, which are spread as real ones are: ids are digests, so each row falls on a page of its own);
+wait for a group commit of the same shape (same SQLite file settings, WAL, synchronous=FULL, one transaction a
+batch); answer.  It checks no repeat, no consent, no agreement, no outcome, seals nothing, keeps no tree, signs
+no checkpoint and proves nothing.
 Value: `POST /v1/messages` of the gateway.  Each submission holds three course records of one learner.
 """
 
@@ -18,6 +19,7 @@ import sqlite3
 import statistics
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 import aiohttp
@@ -63,16 +65,17 @@ class SameRows:
         out: dict[str, list] = {name: [] for name in self._shapes}
         for _ in changes:
             self._number += 1
+            mark = sha256(b"%d" % self._number).hexdigest()[:16]
             for name, templates in self._shapes.items():
-                out[name].extend(rekeyed(name, row, self._number, n) for n, row in enumerate(templates))
+                out[name].extend(rekeyed(name, row, self._number, mark, n) for n, row in enumerate(templates))
         return Decided([Write(name, rows) for name, rows in out.items()], [True] * len(changes), lambda: None)
 
     async def reset(self) -> None: ...
 
 
-def rekeyed(name: str, row: tuple, number: int, n: int) -> tuple:
-    """The same row under keys of its own."""
-    fresh = f"{number:016d}{n:02d}"
+def rekeyed(name: str, row: tuple, number: int, mark: str, n: int) -> tuple:
+    """The same row under keys of its own: `mark` is the message's, an outcome has its own digest, the log counts."""
+    fresh = f"{mark}{n:02d}"
     match name:
         case "log_entry_add" | "log_tile_put":
             return (number * 4 + n, row[1])
@@ -81,7 +84,9 @@ def rekeyed(name: str, row: tuple, number: int, n: int) -> tuple:
         case "content_put" | "message_add":
             return (row[0], fresh + row[1][18:], *row[2:])
         case "item_put":
-            return (f"{number:016d}" + row[0][16:], *row[1:])
+            return (mark + row[0][16:], *row[1:])
+        case "outcome_put":
+            return (sha256(fresh.encode()).hexdigest(), *row[1:])
         case _:
             return (fresh + row[0][18:], *row[1:])
 

@@ -222,11 +222,15 @@ def _check_size(raw: bytes) -> None:
 
 
 def _check_members(shown: Mapping[str, Any]) -> None:
-    problems = tuple(_problems(shown))
-    if problems:
+    if not _fits(shown):
+        problems = tuple(_problems(shown))
         raise TransferLogError("transferlog.leaf_form", "叶的内容不合规定", "the leaf is not of its type's form", problems=problems)
     if "totals" in shown and not totals_hold(shown["totals"]):
         raise TransferLogError("transferlog.totals_broken", "叶中学分合计不平", "the credits of the leaf do not add up")
+
+
+def _fits(shown: Mapping[str, Any]) -> bool:
+    return all(name in CHECKS and CHECKS[name](value) for name, value in shown.items()) and _required(shown) <= shown.keys()
 
 
 def _problems(shown: Mapping[str, Any]) -> list[Problem]:
@@ -246,11 +250,17 @@ def _problem(path: str, zh: str, en: str) -> Problem:
 
 def _required(shown: Mapping[str, Any]) -> frozenset[str]:
     kind = shown.get("type")
-    signed, members = TYPES.get(kind, (False, frozenset[str]())) if isinstance(kind, str) else (False, frozenset[str]())
+    # An act's first leaf holds the envelope; its further leaves point at the first.
+    known = kind if isinstance(kind, str) and kind in TYPES else ""
+    return _required_of(known, first=shown.get("n") == 0, enveloped="envelope" in shown)
+
+
+@lru_cache(maxsize=4 * 64)
+def _required_of(kind: str, *, first: bool, enveloped: bool) -> frozenset[str]:
+    signed, members = TYPES.get(kind, (False, frozenset[str]()))
     if signed:
-        # An act's first leaf holds the envelope; its further leaves point at the first.
-        members |= SIGNED if shown.get("n") == 0 else {"cause"}
-    if "envelope" in shown:
+        members |= SIGNED if first else {"cause"}
+    if enveloped:
         members |= {"kid"}
     return COMMON | members
 

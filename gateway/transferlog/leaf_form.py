@@ -59,14 +59,21 @@ def _is_at(value: Any) -> bool:
 
 
 def _is_row(value: Any, *kinds: Callable[[Any], bool]) -> bool:
-    return isinstance(value, list | tuple) and len(value) == len(kinds) and all(is_kind(inner) for is_kind, inner in zip(kinds, value, strict=True))
+    if not isinstance(value, list | tuple) or len(value) != len(kinds):
+        return False
+    return all(is_kind(inner) for is_kind, inner in zip(kinds, value, strict=True))
 
 
 def _is_content(value: Any) -> bool:
-    rows_hold = (
-        isinstance(value, list | tuple) and 0 < len(value) <= CONTENTS_MAX and all(_is_row(row, _is_name, _is_digest, _is_count) for row in value)
-    )
-    return rows_hold and len({row[0] for row in value}) == len(value)
+    if not (isinstance(value, list | tuple) and 0 < len(value) <= CONTENTS_MAX):
+        return False
+    for row in value:
+        if not (isinstance(row, list | tuple) and len(row) == 3):
+            return False
+        name, digest, length = row
+        if not (_is_name(name) and _is_digest(digest) and _is_count(length)):
+            return False
+    return len({row[0] for row in value}) == len(value)
 
 
 def _is_items(value: Any) -> bool:
@@ -83,7 +90,7 @@ def _is_items(value: Any) -> bool:
 
 
 def _is_totals(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == set(TOTALS) and all(map(_is_decimal, value.values()))
+    return isinstance(value, dict) and value.keys() == _TOTALS and all(map(_is_decimal, value.values()))
 
 
 def _is_facts(value: Any) -> bool:
@@ -96,6 +103,7 @@ def _is_fact(value: Any) -> bool:
     return isinstance(value, bool) or _is_count(value) or (isinstance(value, str) and len(value) <= FACT_CHARS_MAX)
 
 
+_TOTALS: Final = frozenset(TOTALS)
 _AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _is_word = _matches(r"[a-z][a-z0-9_.-]{0,63}")
 _is_name = _matches(r"[a-z][a-z0-9-]{0,127}")  # of a content: as the envelope has it
