@@ -55,6 +55,7 @@ from gateway.transfers.log_reading import LogReading
 from gateway.transfers.mailbox import Mailbox
 from gateway.transfers.receive import Receiver
 from gateway.transfers.registry import Registry, SyncRegistry
+from gateway.transfers.state_watch import StateWatch
 from gateway.transfers.status import Status
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
@@ -143,6 +144,7 @@ class Gateway:
     courier: Courier
     exchanges: tuple[FileExchange, ...]
     watch: DeadlineWatch
+    states: StateWatch
     parts: Parts
     access: Access
     ids: IdSource
@@ -163,6 +165,7 @@ class Gateway:
                 tasks.create_task(exchange.run(self.settings.sftp.poll_s))
             tasks.create_task(self._watch_trust())
             tasks.create_task(self.watch.run(self.settings.deadlines.poll_s))
+            tasks.create_task(self.states.run(self.settings.deadlines.poll_s))
             self.parts.ready.set()
 
     async def _watch_trust(self) -> None:
@@ -234,6 +237,8 @@ async def wire(
     committer = Committer[Change, Answer](database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max)
     vault = Vault(database, KeyEncryptionKey.load(settings.keys.master_key_file), ids)
     dispatcher = Dispatcher(database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids)
+    every = timedelta(seconds=settings.delivery.digest_every_s)
+    states = StateWatch(database, committer, vault, registry.active, clock, ids, every)
     receiver = Receiver(
         registry=registry,
         reader=Reader(adapters, tools.mapper, tools.standard, read_secret_file(settings.keys.nullifier_key_file), ids),
@@ -246,6 +251,7 @@ async def wire(
         pseudonym_key=read_secret_file(settings.keys.pseudonym_key_file),
         clock=clock,
         ids=ids,
+        states=states,
     )
     delivery = settings.delivery
     courier = Courier(
@@ -265,7 +271,7 @@ async def wire(
     parts = Parts(
         receiver=receiver,
         mailbox=Mailbox(receiver, dispatcher),
-        status=Status(database, reading),
+        status=Status(database, reading, lambda parties: registry.trust.presiding(clock.now(), parties)),
         reading=reading,
         ledger=ledger,
         log_files=LogFiles(reading, ledger),
@@ -274,7 +280,9 @@ async def wire(
         body_bytes_max=settings.listen.body_bytes_max,
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
-    return Gateway(settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, parts, access, ids, clock)
+    return Gateway(
+        settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, states, parts, access, ids, clock
+    )
 
 
 def sftp_channels(settings: Settings, members: Sequence[Member]) -> dict[str, SftpChannel]:

@@ -64,6 +64,18 @@ class MappingError(GatewayError):
     branch = "mapping"
 
 
+class RecognitionError(GatewayError):
+    """A rule set, catalogue or programme that cannot be used; `problems` holds every place."""
+
+    branch = "recognition"
+
+
+class CatalogueError(GatewayError):
+    """A catalogue, or an entry of it, that may not be used; `problems` holds every place (table, row, column)."""
+
+    branch = "catalogue"
+
+
 class StandardError(GatewayError):
     """The regional XML or a code table is violated; `problems` holds every place."""
 

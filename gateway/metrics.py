@@ -10,6 +10,8 @@ BATCH_CHANGES = Gauge("ceg_batch_changes", "Changes per commit, on average since
 LOG_SIZE = Gauge("ceg_log_tree_size", "Leaves in the transfer log", registry=REGISTRY)
 TRANSFERS = Gauge("ceg_transfers", "Transfers by state", ["state"], registry=REGISTRY)
 OWED = Gauge("ceg_owed_messages", "Messages owed, by member and state", ["member", "state"], registry=REGISTRY)
+DEAD_LETTERS = Gauge("ceg_dead_letters", "Dead letters, by member", ["member"], registry=REGISTRY)
+CONTESTED = Gauge("ceg_contested_outcomes", "Contested outcomes: waiting for the ruling, or for a recall after it", registry=REGISTRY)
 FILE_MESSAGES = Counter(
     "ceg_file_messages_total", "Messages found in folders, by member and result", ["member", "result"], registry=REGISTRY
 )
@@ -19,5 +21,9 @@ DEADLINES = Counter(
 )
 CLOCKS_APART = Gauge(
     "ceg_clocks_apart_seconds", "How far wall clock and monotonic clock have drifted apart since the start", registry=REGISTRY
+)
+DIFFERENCES = Gauge("ceg_differences", "What a member and the gateway do not agree on now, by kind", ["member", "kind"], registry=REGISTRY)
+DIFFERENCES_FOUND = Counter(
+    "ceg_differences_found_total", "Differences found by state digests, by member and kind", ["member", "kind"], registry=REGISTRY
 )
 BUILD = Gauge("ceg_build_info", "Version of this program", ["version"], registry=REGISTRY)

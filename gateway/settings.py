@@ -73,6 +73,9 @@ class Delivery(_Section):
     acknowledge_s: Seconds = Field(default=60.0, description="等待签收的时间 / how long an arrived message waits for its acknowledgement")
     idle_s: Seconds = Field(default=1.0, description="空闲时检查间隔 / how often an idle lane looks")
     timeout_s: Seconds = Field(default=15.0, description="一次发送的时限 / one try takes at most")
+    digest_every_s: float = Field(
+        default=86_400.0, gt=0, le=31 * 86_400, description="与每个成员核对状态摘要的间隔 / how often each member is sent its state digest"
+    )
 
 
 class Deadlines(_Section):

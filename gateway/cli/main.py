@@ -16,7 +16,23 @@ import typer
 from typer.main import get_command
 
 from gateway import __version__
-from gateway.cli import connector, demo, doctor, keys, log, mapping, member, serve, transfer, version
+from gateway.cli import (
+    catalogue,
+    connector,
+    demo,
+    dlq,
+    docs,
+    doctor,
+    keys,
+    log,
+    mapping,
+    member,
+    outcome,
+    reconcile,
+    serve,
+    transfer,
+    version,
+)
 from gateway.cli.exits import ExitCode, exit_of
 from gateway.cli.faults import CliError, first_fault
 from gateway.cli.helps import Command, Group, about
@@ -62,14 +78,20 @@ def _root(
     del show_version
 
 
-for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *connector.COMMANDS, *doctor.COMMANDS):
+for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *doctor.COMMANDS):
     app.command(_name, cls=Command, help=_help)(_run)
 for _name, _group in (
+    ("connector", connector.app),
     ("map", mapping.app),
+    ("catalogue", catalogue.app),
     ("transfer", transfer.app),
+    ("dlq", dlq.app),
+    ("outcome", outcome.app),
+    ("reconcile", reconcile.app),
     ("member", member.app),
     ("keys", keys.app),
     ("log", log.app),
+    ("docs", docs.app),
 ):
     app.add_typer(_group, name=_name)
 

@@ -16,7 +16,7 @@ from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, Tr
 from gateway.cli.screen import Screen, facts, table
 from gateway.cli.sources import open_node, trust_of
 from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, OwnCases, Url, Where, all_cases, find_case
-from gateway.cli.transfer_words import ITEMS, STATES, deadline_day, is_closed, local_time, sentences, state_words, turn
+from gateway.cli.transfer_words import ITEMS, STATES, deadline_day, is_closed, local_time, remarks, sentences, state_words, turn
 from gateway.client.prepared import PreparedMessage, Submitted, read_prepared, submit
 from gateway.client.reading import problem_error
 from gateway.client.receipts import Judge
@@ -248,13 +248,16 @@ def watch(
 
 
 async def _watch(screen: Screen, where: Where, id: str, interval: float, timeout_s: float | None) -> dict[str, Any]:
-    seen: tuple[int, int] | None = None
+    seen: tuple[object, ...] | None = None
     async with asyncio.timeout(timeout_s):
         while True:
             case = await _find(where, id)
-            if (case["ver"], len(case["steps"])) != seen:
-                seen = (case["ver"], len(case["steps"]))
-                screen.note(*sentences(case))
+            letters = {each["message"] for each in case["owed"] if each["dead_since"]}
+            now = (case["ver"], len(case["steps"]), case["deadline"], letters)
+            if now != seen:
+                seen = now
+                for zh, en in (sentences(case), *remarks(case)):
+                    screen.note(zh, en)
             if is_closed(case):
                 return case
             await asyncio.sleep(interval)
@@ -313,6 +316,8 @@ def draw_case(console: Console, case: dict[str, Any]) -> None:
     zh, en = sentences(case)
     console.print(zh, style="bold")
     console.print(en)
+    for remark in remarks(case):
+        console.print(*remark, sep="\n", style="yellow")
     totals = case["totals"]
     console.print(
         facts(
@@ -334,7 +339,7 @@ def draw_case(console: Console, case: dict[str, Any]) -> None:
     for step in case["steps"]:
         steps.add_row(str(step["seq"]), local_time(step["at"]), step["type"], step["actor"], str(step["leaf"]))
     console.print(items, steps)
-    waiting = [each for each in case["owed"] if each["state"] in {"new", "ready"}]
+    waiting = [each for each in case["owed"] if each["state"] in {"new", "ready"} and not each["dead_since"]]
     for each in waiting:
         console.print(
             f"待送 owed  {each['to']}  {each['act']} {each['event']}  尝试 tries {each['attempts']}  {each['last_error']}".rstrip()

@@ -34,6 +34,10 @@ class Cases(Protocol):
 
     async def transfer(self, id: str) -> dict[str, Any]: ...
 
+    async def stuck(self) -> dict[str, Any]: ...
+
+    async def contested(self) -> dict[str, Any]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class OwnCases:
@@ -46,6 +50,12 @@ class OwnCases:
 
     async def transfer(self, id: str) -> dict[str, Any]:
         return await self.status.show(id, EVERYBODY)
+
+    async def stuck(self) -> dict[str, Any]:
+        return await self.status.stuck(EVERYBODY)
+
+    async def contested(self) -> dict[str, Any]:
+        return await self.status.contested(EVERYBODY)
 
 
 @dataclass(frozen=True, slots=True)

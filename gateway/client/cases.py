@@ -10,8 +10,8 @@ hold refuses the message; nothing is answered to it.
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,11 @@ from gateway.transferlog.leaf import Leaf
 from gateway.transferlog.proof import parse_proof
 
 Contents = Mapping[str, Content]
+AMENDED = ("part", "manifest", "local", "regional", "loss", "local-loss")
+"""What a notice of an amendment brings anew; where it lacks one, the new part has none."""
+ALIVE = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED, ItemState.REFUSED})
+UNDONE = frozenset({"transfer.refused", "transfer.late"})
+"""Leaves of acts that were not done: nothing of such an act is kept but the leaf."""
 LEAVES_MAX = 64
 """Earlier leaves that a case may bring: it has a handful of signed acts."""
 
@@ -61,6 +66,10 @@ class ForwardedCase:
     identity_sd: str
     leaf: Leaf
 
+    def check_consent(self, now: datetime) -> None:
+        """Raises ConsentError once the learner's consent has run out."""
+        _check_consent(self.case.consent, self.case.request, self.case.request.accepting, now)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -79,9 +88,12 @@ class CaseReader:
     judge: Judge
     tools: Tools
 
-    def forward(self, scope: str, contents: Contents, now: datetime) -> ForwardedCase:
-        """Raises a GatewayError of whatever did not hold: trust, transferlog, consent, format, record, mapping, standard, peer."""
-        told = _told(contents["case"])
+    def forward(self, scope: str, contents: Contents, now: datetime, amended: Contents | None = None) -> ForwardedCase:
+        """`amended` is a later notice that brought the part anew.
+
+        Raises a GatewayError of whatever did not hold: trust, transferlog, consent, format, record, mapping, standard, peer.
+        """
+        told, alive = _told(contents["case"]), set[str]()
         standard = self.tools.standard
         request = read(contents["request"].data, Request, standard)
         identity = read(contents["identity"].data, Identity, standard)
@@ -89,10 +101,20 @@ class CaseReader:
         if request.accepting != self.member:
             raise _off("the case is for another bank")
         leaf, envelopes = self._envelopes(scope, told)
+        if leaf.envelope and leaf.type not in UNDONE and leaf.envelope not in {each.token for each in envelopes}:
+            raise _off("the leaf's own envelope is not among those shown")
         opening = _envelope_of(envelopes, request.facing, "request")
         if transfer_id(opening.iss, opening.jti) != scope:
             raise _off("the request did not open this transfer")
         _covers(opening, contents, ("request", "identity", "consent"))
+        if amended is not None:
+            newer = _told(amended["notice"])
+            _, more = self._envelopes(scope, newer)
+            envelopes += [each for each in more if each.jti not in {known.jti for known in envelopes}]
+            contents = {name: each for name, each in contents.items() if name not in AMENDED} | {
+                name: amended[name] for name in AMENDED if name in amended
+            }
+            told, alive = told | {"mapping": newer.get("mapping")}, _alive(newer)
         bringer = opening
         if request.facing != request.source:
             bringer = _envelope_of(envelopes, request.source, "confirm")
@@ -100,18 +122,23 @@ class CaseReader:
             _confirmed(read(contents["confirmation"].data, Confirmation, standard), request)
             if bringer.scp != scope:
                 raise _off("the confirmation is of another transfer")
-        _covers(bringer, contents, ("part", *(("manifest",) if "manifest" in contents else ())))
+        brought = _last_part(envelopes, request.source, scope)
+        _covers(brought, contents, ("part", *(("manifest",) if "manifest" in contents else ())))
         if bringer.claims.get("same_person") != opening.sd("identity"):
             raise _off("nobody signed that part and identity block are of one person")
         _check_consent(consent, request, self.member, now)
         regional = self._mapped(request, contents, told)
-        items = _open_items(told, regional, leaf)
-        local = self._local(regional, contents, {item.record for item in items})
+        items = _open_items(told, regional, leaf) if amended is None else ()
+        local = self._local(regional, contents, {item.record for item in items} | alive)
         case = ReceivedCase(scope, request, identity, consent, regional, local, items)
         return ForwardedCase(
-            case, _sd(contents["local"]), bringer.sd("part") or "", (regional.mapping_id, regional.mapping_version),
+            case, _sd(contents["local"]), brought.sd("part") or "", (regional.mapping_id, regional.mapping_version),
             opening.sd("identity") or "", leaf,
         )  # fmt: skip
+
+    def still_consented(self, found: ForwardedCase, now: datetime) -> None:
+        """Of a case that held before, what time may have changed.  Raises ConsentError."""
+        _check_consent(found.case.consent, found.case.request, self.member, now)
 
     def fetch(self, scope: str, contents: Contents, now: datetime) -> tuple[Request, Identity, str]:
         """A question to the source bank: request, identity block and its `sd`, under a consent that names this bank."""
@@ -130,7 +157,7 @@ class CaseReader:
     def notice(self, scope: str, contents: Contents) -> Notice:
         """What has happened to a case.  A decision must be the accepting bank's own signed word."""
         told = _told(contents["notice"])
-        _, keys_of = self._spoken(scope, told)
+        _, keys_of, _ = self._spoken(scope, told)
         case, event = told.get("case"), told.get("event")
         if not isinstance(case, dict) or not isinstance(event, str):
             raise _off("the notice does not have its form")
@@ -160,20 +187,19 @@ class CaseReader:
         return leaf, parse_proof(proof).index
 
     def _envelopes(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, list[VerifiedEnvelope]]:
-        """The banks' own envelopes, their signatures judged at the leaf's time."""
-        leaf, keys_of = self._spoken(scope, told)
+        """The banks' own envelopes in the order in which they stand in the log, their signatures judged at the leaf's time."""
+        leaf, keys_of, order = self._spoken(scope, told)
         found = told.get("envelopes")
         if not isinstance(found, dict):
             raise _off("the banks' envelopes are missing")
-        envelopes = [open_envelope(str(token), keys=keys_of(str(token))) for token in found.values()]
-        if leaf.envelope and leaf.envelope not in found.values():
-            raise _off("the leaf's own envelope is not among those shown")
+        tokens = sorted(map(str, found.values()), key=lambda token: order.get(token, -1))
+        envelopes = [open_envelope(token, keys=keys_of(token)) for token in tokens]
         if any(each.aud != GATEWAY_ID for each in envelopes):
             raise _off("an envelope was meant for somebody else")
         return leaf, envelopes
 
-    def _spoken(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, Callable[[str], KeyFinder]]:
-        """The leaf of the last act, and the keys each envelope is judged with: those of its own leaf's time and place.
+    def _spoken(self, scope: str, told: Mapping[str, Any]) -> tuple[Leaf, Callable[[str], KeyFinder], Mapping[str, int]]:
+        """The leaf of the last act, the keys each envelope is judged with (those of its own leaf's time and place), and that place.
 
         A key revoked since then was valid when it spoke; a member suspended since then was not yet.
         """
@@ -184,7 +210,8 @@ class CaseReader:
         placed = [self._leaf(scope, each) for each in (*earlier, told)]
         finders = {leaf.envelope: trust.finder(datetime.fromisoformat(leaf.at), index) for leaf, index in placed}
         last, place = placed[-1]
-        return last, lambda token: finders.get(token) or trust.finder(datetime.fromisoformat(last.at), place)
+        order = {leaf.envelope: index for leaf, index in placed}
+        return last, lambda token: finders.get(token) or trust.finder(datetime.fromisoformat(last.at), place), order
 
     def _mapped(self, request: Request, contents: Contents, told: Mapping[str, Any]) -> RegionalPart:
         """The mapping again over the source's own part: the same bytes, under the mapping the case names."""
@@ -233,6 +260,15 @@ def _told(content: Content) -> dict[str, Any]:
     return value
 
 
+def _alive(told: Mapping[str, Any]) -> set[str]:
+    """The records of a notice's case that are still to be had."""
+    case = told.get("case")
+    listed = case.get("items") if isinstance(case, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise _off("the notice lists no items")
+    return {str(item.get("record")) for item in listed if item.get("state") in ALIVE}
+
+
 def _open_items(told: Mapping[str, Any], regional: RegionalPart, leaf: Leaf) -> tuple[OpenItem, ...]:
     """The items the case lists as claimed: as many as the leaf has, with the credits that the mapping gives them here."""
     case = told.get("case")
@@ -252,6 +288,26 @@ def _open_items(told: Mapping[str, Any], regional: RegionalPart, leaf: Leaf) -> 
             raise _off("an open item is not what the regional record says")
         found.append(OpenItem(record.record_id, str(record.values["kind"]), record.credits.value if record.credits is not None else None))
     return tuple(found)
+
+
+def decided_over(found: ForwardedCase, told: Sequence[Mapping[str, Any]], state: str) -> ForwardedCase:
+    """The same case with the items that are to be decided now, as they were told last.  Raises PeerError where one is not what it says."""
+    records = {record.record_id: record for record in found.case.regional.records}
+    items = []
+    for item in told:
+        record = records.get(str(item.get("record")))
+        if record is None or item.get("credits") != (str(record.credits) if record.credits is not None else None):
+            raise _off("an open item is not what the regional record says")
+        items.append(OpenItem(record.record_id, str(record.values["kind"]), record.credits.value if record.credits is not None else None))
+    return replace(found, case=replace(found.case, items=tuple(items), state=state))
+
+
+def _last_part(envelopes: list[VerifiedEnvelope], source: str, scope: str) -> VerifiedEnvelope:
+    """The source bank's last word that brought a part: an earlier part no longer stands."""
+    found = [each for each in envelopes if each.iss == source and each.sd("part") is not None]
+    if not found or (found[-1].act != "request" and found[-1].scp != scope):
+        raise _off("the source bank brought no part to this transfer")
+    return found[-1]
 
 
 def _envelope_of(envelopes: list[VerifiedEnvelope], member: str, act: str) -> VerifiedEnvelope:

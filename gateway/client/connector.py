@@ -9,41 +9,60 @@ It knows no transport: `post` is given, and whoever listens calls `take`.
 """
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 
-from gateway.client.bank import Application, Bank
+from gateway.client.bank import Application, Bank, Question, Supply
+from gateway.client.corrections import Corrections
 from gateway.client.desk import Desk
+from gateway.client.exchange_folder import ExchangeFolder
+from gateway.client.file_exchange import FileExchange
 from gateway.client.mailbox import read_handed
 from gateway.client.office import Office, Post, Setup
+from gateway.client.opening import opening
 from gateway.client.receipts import problem_code
 from gateway.client.sender import Sender
 from gateway.client.store import Outgoing, Store, signature_of
+from gateway.client.todo import DECIDE, plus
 from gateway.errors import GatewayError, PeerError, TrustError
 from gateway.federation.envelope import VerifiedMessage, seal, unseal
 from gateway.federation.framing import RawMessage
 from gateway.federation.message import HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX
 from gateway.federation.registry import TrustFile
-from gateway.model.documents import Withdrawal
-from gateway.model.transfer import Act
-from gateway.storage.connector_schema import CaseRow
+from gateway.model.canonical import Json
+from gateway.model.documents import Consent, Document, Withdrawal
+from gateway.model.transfer import TABLE, Act
 from gateway.storage.database import Write
 
 MAILBOX_PATH = "/v1/mailbox"
+NAMES_VER = frozenset(rule.act for rule in TABLE if rule.names_ver)
+PATIENCE = timedelta(hours=1)
+"""How long a message in the exchange folder may lie incomplete before somebody is told."""
 log = structlog.get_logger("gateway.connector")
 
 
 class Connector:
-    """One bank's connector over one store.  `run` works until cancelled."""
+    """One bank's connector over one store.  `run` works until cancelled.
 
-    def __init__(self, setup: Setup, bank: Bank, store: Store, post: Post) -> None:
+    With an `exchange` it speaks in files and posts nothing.
+    """
+
+    def __init__(self, setup: Setup, bank: Bank, store: Store, post: Post, exchange: ExchangeFolder | None = None) -> None:
         self._office = Office(setup, bank, store, post)
         self._sender = Sender(self._office)
         self._desk = Desk(self._office)
+        self._corrections = Corrections(self._office, self._desk)
+        self._files = FileExchange(self._office, self._sender, self.take, exchange, PATIENCE) if exchange is not None else None
         self._taking = asyncio.Lock()
         self.member = setup.member
         self.store = store
+
+    @property
+    def office(self) -> Office:
+        """For whatever else works for this bank: its store, its people's questions."""
+        return self._office
 
     @property
     def trust(self) -> TrustFile:
@@ -57,20 +76,16 @@ class Connector:
     async def run(self) -> None:
         """Send, work and poll until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._sender.run())
+            tasks.create_task(self._files.run() if self._files is not None else self._sender.run())
             tasks.create_task(self._desk.run())
+            tasks.create_task(self._corrections.run())
             if self._office.setup.mailbox:
                 tasks.create_task(self._polling())
 
     async def submit(self, application: Application) -> Outgoing:
         """Open a transfer for a learner; durable when it returns.  `scope` is its id, which both ends compute alike."""
-        office, request = self._office, application.request
-        message = office.writer.request(self.member, application)
-        case = CaseRow(
-            message.scope, request.source, request.accepting, request.facing, "submitted", 0, "", "", "", "{}", office.now_text()
-        )
-        ids = application.supply.known_ids if application.supply is not None else {}
-        await office.commit([*Store.send(message, office.now_text()), Store.remember_ids(ids), Store.put_case(case)])
+        message, writes = opening(self._office, application)
+        await self._office.commit(writes)
         return message
 
     async def withdraw(self, transfer: str, why: Withdrawal) -> Outgoing:
@@ -78,6 +93,48 @@ class Connector:
         message = self._office.writer.withdraw(transfer, why)
         await self._office.commit(Store.send(message, self._office.now_text()))
         return message
+
+    async def enquire(self, question: Question) -> Outgoing:
+        """Ask another bank which records it has of a learner; `scope` is the enquiry's id.  The answer comes to `Bank.listed` or `told`."""
+        message = self._office.writer.enquire(self.member, question)
+        await self._office.commit(Store.send(message, self._office.now_text()))
+        return message
+
+    async def give_consent(self, consent: Consent) -> Outgoing:
+        """Register a learner's consent before anything is asked under it."""
+        message = self._office.writer.consent(consent)
+        await self._office.commit(Store.send(message, self._office.now_text()))
+        return message
+
+    async def withdraw_consent(self, consent_id: str, why: Withdrawal) -> Outgoing:
+        """A learner takes a consent back that this bank holds; what stands on it ends, or is disclosed no more."""
+        message = self._office.writer.withdraw_consent(self.member, consent_id, why)
+        await self._office.commit(Store.send(message, self._office.now_text()))
+        return message
+
+    async def say(self, act: Act, transfer: str, document: Document, supply: Supply | None = None) -> Outgoing:
+        """What the bank's people say of a case, at the version this bank knows: ask, supplement, amend, revoke, dispute, uphold; and as
+        presiding unit uphold, remit, retry, cancel.  `supply` is the part anew.  Raises PeerError where nothing was asked.
+        """
+        office = self._office
+        claims: dict[str, Json] = {}
+        if act in NAMES_VER:
+            case = await self.store.case(transfer)
+            claims["ver"] = case.ver if case is not None else 0
+        if act is Act.SUPPLEMENT:
+            claims["irt"] = await self._desk.question(transfer)
+        message = office.writer.word(act, transfer, document, claims, supply)
+        ids = supply.known_ids if supply is not None else {}
+        await office.commit([*Store.send(message, office.now_text()), Store.remember_ids(ids)])
+        return message
+
+    async def reconsider(self, transfer: str) -> None:
+        """The bank decides a case once more, after its decision was refused: what it would have recognised was taken elsewhere."""
+        office = self._office
+        async with office.books:
+            case = await self.store.case(transfer)
+            if case is not None and case.accepting == self.member:
+                await office.commit([Store.put_case(plus(case, DECIDE))])
 
     async def resend(self, jti: str) -> None:
         """Ask for the answer of a message once more: the same message goes out again."""
@@ -87,8 +144,12 @@ class Connector:
         """The bank can answer a question it could not answer before."""
         self._office.desk_bell.set()
 
-    async def take(self, raw: RawMessage, target: HttpTarget, irt: str | None = None) -> None:
-        """A message of the gateway: believe its signature, keep it, work on it later.  `irt` is the poll that brought it.
+    async def take(
+        self, raw: RawMessage, target: HttpTarget | None, irt: str | None = None, lifetime: timedelta = LIFETIME_HTTP_MAX
+    ) -> None:
+        """A message of the gateway: believe its signature, keep it, work on it later.
+
+        `irt` is the poll that brought it; what came in files has no `target` and lives longer.
 
         A repeat is answered again.  Raises TrustError for what is not the gateway's, not for us, or not now.
         """
@@ -99,7 +160,7 @@ class Connector:
             raise TrustError("trust.not_the_gateway", "消息不是网关发出的", "the message is not the gateway's")
         if irt is not None and message.irt != irt:
             raise TrustError("trust.wrong_target", "消息不是对本次取件的答复", "the message does not answer this poll")
-        message.check_fresh(now, LIFETIME_HTTP_MAX)
+        message.check_fresh(now, lifetime)
         async with self._taking:  # two copies may arrive at once
             await self._keep(message)
 
@@ -129,6 +190,15 @@ class Connector:
                 failures += 1
                 log.warning("poll_failed", member=self.member, code=fault.code)
             await asyncio.sleep(wait)
+
+    async def correct(self) -> None:
+        """Hold this bank's cases against its records once.  Raises OSError."""
+        await self._corrections.look()
+
+    async def look(self) -> None:
+        """Look into the exchange folder once: answers, messages of the gateway, what is owed.  Raises OSError."""
+        assert self._files is not None, "a connector without an exchange folder has nothing to look into"
+        await self._files.look()
 
     async def collect(self) -> int:
         """Poll the mailbox once; everything handed out is kept before this returns.  Gives how many messages came.  Raises PeerError."""

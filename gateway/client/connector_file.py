@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from gateway.client.exchange_folder import ExchangeFolder
 from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
 from gateway.errors import Problem, SettingsError
 from gateway.federation.registry import TrustFile
 
 PATHS: Final = ("folder", "key_file", "trust_file", "trust_signature_file", "registry_key_file")
 TEXTS: Final = ("member", "gateway_url")
-OPTIONAL: Final = ("endpoint_host", "endpoint_port", "pull_url", "pull_token_file")
+OPTIONAL: Final = ("endpoint_host", "endpoint_port", "pull_url", "pull_token_file", "exchange_folder")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorFile:
     """`folder` holds the connector's database and the folder bank.  Host and port are where a pushed member listens.
 
-    `pull_url` is the bank's own chain endpoint, for a bank that is pulled; "" for none.
+    `pull_url` is the bank's own chain endpoint, for a bank that is pulled; "" for none.  `exchange_folder` is what a bank's
+    SFTP server shows to the gateway, for a bank that speaks in files.
     """
 
     member: str
@@ -34,6 +36,7 @@ class ConnectorFile:
     endpoint_port: int = 8481
     pull_url: str = ""
     pull_token_file: Path | None = None
+    exchange_folder: Path | None = None
 
     @classmethod
     def load(cls, path: Path) -> "ConnectorFile":
@@ -57,8 +60,7 @@ class ConnectorFile:
             raise SettingsError("settings.connector", "连接程序配置有误", "the connector's settings are wrong", problems=tuple(problems))
         paths = {name: path.parent / table[name] for name in PATHS}
         more = {name: table[name] for name in OPTIONAL if name in table}
-        if "pull_token_file" in more:
-            more["pull_token_file"] = path.parent / str(more["pull_token_file"])
+        more |= {name: path.parent / str(more[name]) for name in ("pull_token_file", "exchange_folder") if name in more}
         return cls(member=table["member"], gateway_url=table["gateway_url"].rstrip("/"), **paths, **more)
 
     def key(self) -> SigningKey:
@@ -73,6 +75,16 @@ class ConnectorFile:
             return read_secret_file(self.pull_token_file).decode("ascii").strip()
         except UnicodeDecodeError as error:
             raise SettingsError("settings.connector", "令牌文件无法使用", "the token file cannot be used") from error
+
+    def exchange(self) -> ExchangeFolder:
+        """The exchange folder of a bank that speaks in files.  Raises SettingsError."""
+        if self.exchange_folder is None or not self.exchange_folder.is_dir():
+            raise SettingsError(
+                "settings.connector",
+                "以文件收发的成员须设置交换目录",
+                "a member that speaks in files sets its exchange_folder, which must be there",
+            )
+        return ExchangeFolder(self.exchange_folder)
 
     def trust(self) -> TrustFile:
         """The trust file under its pinned key.  Raises SettingsError, TrustError."""

@@ -4,7 +4,10 @@
     feeds/                 files as the bank's system writes them; Anhui's names begin with their period, `2024-06…`
     policy.toml            how cases are decided
     review/<transfer>.json a case that waits for a person; the answer is put beside it as `<transfer>.toml`
+    listings/<id>.json     what another bank has of a learner, as this bank asked it
     bookings/              one file a booking; its name keeps a decision from being booked twice
+    quarantine/            damaged rows, one table a feed (`gateway.client.quarantine`)
+    attention/             what only people can clear up about a case, one table a case
 
 All of it lies on the bank's premises and is as private as the bank's own system.
 """
@@ -12,37 +15,45 @@ All of it lies on the bank's premises and is as private as the bank's own system
 import csv
 import io
 import json
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.adapters.contract import FeedPart, RegionAdapter
-from gateway.client.bank import Account, Booked, OpenItem, ReceivedCase, Supply
-from gateway.client.parts import select
-from gateway.errors import RecordError, SettingsError
-from gateway.model.documents import Decision, DecisionItem, Identity, Request, Verdict, Withdrawal
-from gateway.model.local import LocalLearner, PartManifest
+from gateway.adapters.zhejiang.feed import withhold
+from gateway.client.bank import NO_MANIFEST, Account, Booked, Held, OpenItem, ReceivedCase, Supply
+from gateway.client.feed_rows import KnownRows
+from gateway.client.feed_slip import period_of
+from gateway.client.feeds import Feeds, Person
+from gateway.client.parts import compose
+from gateway.client.quarantine import write_doubts
+from gateway.errors import SettingsError
+from gateway.model.dates import PartialDate
+from gateway.model.documents import Decision, DecisionItem, Enquiry, Identity, ListedRecord, Listing, Request, Verdict, Withdrawal
+from gateway.model.local import LocalLearner
 from gateway.model.ports import Clock
 from gateway.model.units import Credits
 
 UNIT: Final = "credit"
-_PERIOD: Final = re.compile(r"(\d{4}-\d{2})\D")
+CHINA: Final = timezone(timedelta(hours=8))
 _VERDICTS: Final = ("recognise", "refuse", "wait")
 
 
 class FolderBank:
-    """Implements `gateway.client.bank.Bank`.  `known_ids` are the record ids given to rows before."""
+    """Implements `gateway.client.bank.Bank`.  `rows` are the record ids given to rows before."""
 
-    def __init__(self, folder: Path, adapter: RegionAdapter, known_ids: Mapping[str, str], clock: Clock) -> None:
+    def __init__(self, folder: Path, adapter: RegionAdapter, rows: KnownRows, clock: Clock) -> None:
         self._folder = folder
         self._adapter = adapter
-        self._known_ids = known_ids
         self._clock = clock
-        for name in ("feeds", "review", "bookings"):
+        self._index = ("", dict[str, Person](), dict[str, Person]())
+        for name in ("feeds", "review", "bookings", "quarantine", "attention", "listings"):
             (folder / name).mkdir(parents=True, exist_ok=True)
+        self.feeds = Feeds(folder / "feeds", adapter, rows)
 
     def accounts(self) -> list[str]:
         """The accounts of all learners this bank knows."""
@@ -53,27 +64,78 @@ class FolderBank:
         account = self._accounts().get(identity.citizen_id, "")
         return Account(account) if account else Account(none_reason="no_account")
 
+    def edition(self) -> str:
+        return self.feeds.edition()
+
     def supply(self, request: Request, identity: Identity) -> Supply | Withdrawal:
-        """The newest feed that knows the learner and holds one of the records."""
-        account = self._accounts().get(identity.citizen_id, "")
-        known = False
-        for path in sorted((self._folder / "feeds").iterdir(), reverse=True):
-            for part in self._parts(path):
-                learner = self._adapter.parse(part.content, part.manifest).learner
-                if not self._is(learner, identity, account):
-                    continue
-                known = True
-                try:
-                    return select(self._adapter, part, frozenset(request.records), account)
-                except RecordError:
-                    continue
-        return Withdrawal("unknown_record", "本行没有所申请的记录") if known else Withdrawal("unknown_person", "本行没有该学习者")
+        """The requested records as the feeds say them now, all together."""
+        person = self._person(identity)
+        if person is None:
+            return Withdrawal("unknown_person", "本行没有该学习者")
+        found = [person.entries[record] for record in request.records if record in person.entries]
+        if not found:
+            return Withdrawal("unknown_record", "本行没有所申请的记录")
+        account, closed = self._account(identity), self.gone(request, identity)
+        if person.chain:
+            content = withhold(person.chain, frozenset(request.records))
+            return Supply(content, self._adapter.media_types[0], account=account, closed=closed)
+        known = {entry.natural_key: entry.record.record_id for entry in found if entry.natural_key}
+        period = max(entry.place.period for entry in found) if known else None
+        issues = {entry.record.record_id: entry.issues for entry in found}
+        made = compose(self._adapter, person.head, [entry.record for entry in found], period, issues)
+        return replace(made, account=account, closed=closed, known_ids=known)
+
+    def gone(self, request: Request, identity: Identity) -> dict[str, str]:
+        """What has disappeared from a month's file is void only where its slip says so and every row of it can be read."""
+        person, shelf, kept = self._person(identity), self.feeds.shelf(), self.feeds.rows.kept
+        here = person.entries if person is not None else {}
+        held = {row.record for row in shelf.held if row.record}
+        lines = {(period_of(row.file), row.row) for row in shelf.held}
+        doubtful = {period for period, _ in lines}
+        found = {}
+        for record in request.records:
+            if record in here:
+                continue
+            row = kept.get(record)
+            if record in held or (row is not None and (row.place.period, row.place.line) in lines):
+                found[record] = "quarantined"
+            elif row is not None and row.place.period in shelf.cancelling - doubtful:
+                found[record] = "revoked"
+            else:
+                found[record] = "unknown_record"
+        return found
+
+    def doubts(self, transfer: str, records: Mapping[str, str]) -> None:
+        write_doubts(self._folder / "attention" / f"{transfer}.csv", records)
+
+    def held(self, enquiry: Enquiry, identity: Identity) -> Held | Withdrawal:
+        """Everything the feeds hold of the learner: a list is of the newest month, or of the day the newest file was left here."""
+        del enquiry
+        person = self._person(identity)
+        if person is None:
+            return Withdrawal("unknown_person", "本行没有该学习者")
+        today = self._clock.now().astimezone(CHINA).date()
+        return Held(min(_as_of(person), today), self._whole(person, self._account(identity)))
+
+    def _whole(self, person: Person, account: str) -> FeedPart:
+        entries = tuple(person.entries.values())
+        if person.chain:
+            return FeedPart(account, person.chain, self._adapter.media_types[0], NO_MANIFEST, ())
+        keys = {place: entry.natural_key for place, entry in enumerate(entries, 1) if entry.natural_key}
+        issues = {entry.record.record_id: entry.issues for entry in entries}
+        made = compose(self._adapter, person.head, [entry.record for entry in entries], person.period if keys else None, issues)
+        return FeedPart(account, made.content, made.media_type, made.manifest, tuple(range(1, len(entries) + 1)), keys)
+
+    def listed(self, enquiry: str, listing: Listing) -> None:
+        items = [{name: getattr(item, name) for name in ListedRecord.__dataclass_fields__} for item in listing.items]
+        _put(self._folder / "listings" / f"{enquiry}.json", {"enquiry": enquiry, "as_of": listing.as_of.isoformat(), "items": items})
 
     def decide(self, case: ReceivedCase) -> Decision | None:
         """By policy, or by what a person wrote; until then the case lies in `review/`."""
         policy = _read_toml(self._folder / "policy.toml")
         found = policy.get("programme", {}).get(case.request.programme_code, {})
-        verdict = found.get("verdict", policy.get("default", "wait"))
+        disputed = case.state == "disputed"  # what a person is asked to look at again no policy decides
+        verdict = "wait" if disputed else found.get("verdict", policy.get("default", "wait"))
         if verdict not in _VERDICTS:
             raise _bad_policy("verdict is recognise, refuse or wait")
         by = str(policy.get("decided_by", "connector"))
@@ -82,9 +144,10 @@ class FolderBank:
             recognised = verdict == "recognise"
             items = tuple(_by_policy(item, recognised=recognised, reason=str(found.get("reason", ""))) for item in case.items)
             return Decision(case.request.programme_code, now, by, items)
-        answer = self._folder / "review" / f"{case.transfer}.toml"
+        name = f"{case.transfer}-disputed" if disputed else case.transfer
+        answer = self._folder / "review" / f"{name}.toml"
         if not answer.exists():
-            self._lay_out(case)
+            self._lay_out(case, name)
             return None
         told = _read_toml(answer)
         return Decision(case.request.programme_code, now, str(told.get("decided_by", by)), _by_person(told, case.items))
@@ -93,10 +156,16 @@ class FolderBank:
         recognised = tuple(item.record for item in decision.items if item.verdict is Verdict.RECOGNISED)
         path = self._folder / "bookings" / f"{transfer}-{role}.json"
         reference = f"{role}-{transfer[:16]}"
-        if not path.exists():
-            items = [{"record": item.record, "verdict": item.verdict.value, "credits": str(item.credits)} for item in decision.items]
-            _put(path, {"transfer": transfer, "role": role, "reference": reference, "items": items})
+        items = [{"record": item.record, "verdict": item.verdict.value, "credits": str(item.credits)} for item in decision.items]
+        booking = {"transfer": transfer, "role": role, "reference": reference, "items": items}
+        if not path.exists() or json.loads(path.read_text("utf-8")) != booking:
+            _put(path, booking)
         return Booked(reference, recognised)
+
+    def recalled(self, transfer: str, records: Sequence[str]) -> Booked:
+        reference = f"recall-{transfer[:16]}"
+        _put(self._folder / "bookings" / f"{transfer}-recalled.json", {"transfer": transfer, "records": list(records)})
+        return Booked(reference, tuple(records))
 
     def told(self, transfer: str, event: str) -> None:
         _put(self._folder / "bookings" / f"{transfer}-{event}.json", {"transfer": transfer, "event": event})
@@ -108,22 +177,33 @@ class FolderBank:
         rows = csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))
         return {str(row.get("citizen_id", "")).strip().upper(): str(row.get("account", "")).strip() for row in rows}
 
-    def _parts(self, path: Path) -> tuple[FeedPart, ...]:
-        """A feed cut by learner.  Raises FormatError, RecordError for a file that is at fault as a whole."""
-        period = _PERIOD.match(path.name)
-        return self._adapter.split(path.read_bytes(), PartManifest(period[1] if period else ""), self._known_ids).parts
+    def _account(self, identity: Identity) -> str:
+        return self._accounts().get(identity.citizen_id, "")
+
+    def _person(self, identity: Identity) -> Person | None:
+        """By number, by account with the format's own digest of the number, or by account alone where it has neither; never by name."""
+        shelf = self.feeds.shelf()
+        if self._index[0] != shelf.edition:
+            numbers = {person.learner.citizen_id: person for person in shelf.people if person.learner.citizen_id is not None}
+            accounts = {person.learner.account: person for person in shelf.people if person.learner.account}
+            self._index = shelf.edition, numbers, accounts
+        _, numbers, accounts = self._index
+        account = self._account(identity)
+        found = numbers.get(identity.citizen_id) or accounts.get(_plain(account)) or accounts.get(account)
+        if found is not None:
+            return found if self._is(found.learner, identity, account) else None
+        return next((person for person in shelf.people if person.learner.id_digest and self._is(person.learner, identity, account)), None)
 
     def _is(self, learner: LocalLearner, identity: Identity, account: str) -> bool:
-        """By number, by the format's own digest of it, or by account; never by name."""
         if learner.citizen_id is not None:
             return learner.citizen_id == identity.citizen_id
         if learner.id_digest is not None:
             return self._adapter.digest_matches(identity.citizen_id, learner.id_digest)
         return bool(account) and learner.account == account
 
-    def _lay_out(self, case: ReceivedCase) -> None:
+    def _lay_out(self, case: ReceivedCase, name: str) -> None:
         """What a person needs to decide: programme, records in this bank's words, regional credits."""
-        path = self._folder / "review" / f"{case.transfer}.json"
+        path = self._folder / "review" / f"{name}.json"
         if path.exists():
             return
         words = {record.record_id: {key: str(value) for key, value in record.values.items()} for record in case.local.records}
@@ -132,6 +212,18 @@ class FolderBank:
         ]
         request = case.request
         _put(path, {"transfer": case.transfer, "source": request.source, "programme": request.programme_name, "items": items})
+
+
+def _plain(account: str) -> str:
+    """Zhejiang's accounts are typed in groups of four."""
+    return account.replace("-", "").upper()
+
+
+def _as_of(person: Person) -> date:
+    """Of what day a learner's records are: the last of the newest month they are from, else the day the newest file was left here."""
+    if person.period:
+        return PartialDate.from_iso(person.period).latest()
+    return datetime.fromtimestamp(person.laid / 1e9, CHINA).date()
 
 
 def _size(item: OpenItem) -> str | None:

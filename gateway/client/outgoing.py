@@ -7,25 +7,30 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.adapters.part_manifest import write_manifest
-from gateway.client.bank import Account, Application, Booked, Supply
+from gateway.client.bank import Account, Application, Booked, Question, Supply
 from gateway.client.cases import ForwardedCase
 from gateway.client.store import Outgoing
 from gateway.crypto.digests import salted_digest
 from gateway.federation.message import Content
-from gateway.federation.protocol import MEDIA_JSON, MEDIA_XML
+from gateway.federation.protocol import CONTENT_NAMES, MEDIA_JSON, MEDIA_XML
+from gateway.federation.state_digest import CONTENT, StateAnswer
 from gateway.mapping.documents import write
 from gateway.model.canonical import Json
 from gateway.model.documents import (
     Acknowledgement,
     Confirmation,
     ConfirmationItem,
+    Consent,
+    ConsentWithdrawal,
     Decision,
     Document,
+    Listing,
     Posting,
     Request,
     Withdrawal,
 )
 from gateway.model.ports import IdSource
+from gateway.model.scopes import consent_scope, enquiry_id
 from gateway.model.transfer import Act, transfer_id
 from gateway.storage.connector_schema import CaseRow, InboxRow
 
@@ -87,8 +92,49 @@ class Writer:
         claims: dict[str, Json] = {"scp": transfer, "irt": irt, "posture": "done"}
         return Outgoing(self._ids.jti(), Act.POSTED.value, transfer, (self._document("posting", document),), claims)
 
+    def impossible(self, transfer: str, irt: str, why: Withdrawal, at: datetime) -> Outgoing:
+        """The accepting bank cannot book its own decision."""
+        claims: dict[str, Json] = {"scp": transfer, "irt": irt, "posture": "impossible"}
+        return Outgoing(self._ids.jti(), Act.POSTED.value, transfer, (self._document("posting", Posting(why.reason, "", at, ())),), claims)
+
+    def word(self, act: Act, transfer: str, document: Document, claims: dict[str, Json], supply: Supply | None) -> Outgoing:
+        """What people say of an open case: a question and its answer, a correction, a dispute and its ruling, an operator's order."""
+        name = CONTENT_NAMES[act][0][0]
+        contents = (self._document(name, document), *(self._part(supply) if supply is not None else ()))
+        return Outgoing(self._ids.jti(), act.value, transfer, contents, {"scp": transfer, **claims})
+
+    def consent(self, consent: Consent) -> Outgoing:
+        """Register what a learner permitted."""
+        scope = consent_scope(consent.controller, consent.consent_id)
+        return Outgoing(self._ids.jti(), Act.CONSENT.value, scope, (self._document("consent", consent),), {"scp": scope})
+
+    def withdraw_consent(self, iss: str, consent_id: str, why: Withdrawal) -> Outgoing:
+        """The learner takes a consent back, registered or not."""
+        scope = consent_scope(iss, consent_id)
+        document = self._document("consent-withdrawal", ConsentWithdrawal(consent_id, why.reason, why.text))
+        return Outgoing(self._ids.jti(), Act.CONSENT_WITHDRAW.value, scope, (document,), {"scp": scope})
+
+    def enquire(self, iss: str, question: Question) -> Outgoing:
+        """Ask another bank which records it has of a learner."""
+        jti = self._ids.jti()
+        contents = (
+            self._document("enquiry", question.enquiry),
+            self._document("identity", question.identity),
+            self._document("consent-source", question.consent),
+        )
+        scope = enquiry_id(iss, jti)
+        return Outgoing(jti, Act.ENQUIRE.value, scope, contents, {"scp": scope})
+
+    def listing(self, asked: InboxRow, listing: Listing) -> Outgoing:
+        """Answer such a question."""
+        return self._answer(Act.LIST, asked, (self._document("listing", listing),))
+
     def noted(self, notice: InboxRow) -> Outgoing:
         return self._answer(Act.NOTED, notice, ())
+
+    def state(self, digest: InboxRow, answer: StateAnswer) -> Outgoing:
+        """What this bank makes of a state digest."""
+        return self._answer(Act.NOTED, digest, [Content(CONTENT, answer.write(), MEDIA_JSON, self._ids.secret())])
 
     def withdraw(self, transfer: str, why: Withdrawal) -> Outgoing:
         return Outgoing(self._ids.jti(), Act.WITHDRAW.value, transfer, (self._document("withdrawal", why),), {"scp": transfer})

@@ -5,15 +5,19 @@ chain keeps its links and withholds the other payloads; the other formats are wr
 wanted rows, each under the id it was given.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from gateway.adapters.contract import FeedPart, RegionAdapter
 from gateway.adapters.zhejiang.batch import REGION as ZHEJIANG
 from gateway.adapters.zhejiang.feed import withhold
 from gateway.client.bank import Supply
 from gateway.errors import RecordError
-from gateway.model.local import PartManifest
+from gateway.model.local import LocalPart, LocalRecord, LocalValue, PartManifest
+
+SEQUENCE: Final = "@XH"
+"""Jiangsu's number of a row in its batch."""
 
 
 def select(adapter: RegionAdapter, part: FeedPart, wanted: Collection[str], account: str) -> Supply:
@@ -30,10 +34,27 @@ def select(adapter: RegionAdapter, part: FeedPart, wanted: Collection[str], acco
     known = {key: part.manifest.ids[row] for row, key in part.natural_keys.items() if row in part.manifest.ids}
     if adapter.region == ZHEJIANG:
         return Supply(withhold(part.content, frozenset(wanted)), part.media_type, PartManifest(), account, closed, known)
-    records = tuple(replace(record, row=place) for place, record in enumerate(chosen, 1))
-    content = adapter.render(replace(read, records=records, quarantined=(), ignored=(), warnings=()))
+    issues = {record.record_id: part.manifest.issues[record.row] for record in chosen if record.row in part.manifest.issues}
+    period = part.manifest.period if part.manifest.ids else None
+    return replace(compose(adapter, read, chosen, period, issues), account=account, closed=closed, known_ids=known)
+
+
+def compose(
+    adapter: RegionAdapter, head: LocalPart, chosen: Sequence[LocalRecord], period: str | None, issues: Mapping[str, Sequence[str]]
+) -> Supply:
+    """A part with these records in this order under the head of another part.  `period` is None where records have ids of their own.
+
+    Raises RecordError for what the format cannot say.
+    """
+    records = tuple(replace(record, row=place, values=_unplaced(record)) for place, record in enumerate(chosen, 1))
+    content = adapter.render(replace(head, records=records, quarantined=(), ignored=(), warnings=()))
     manifest = PartManifest()
-    if part.manifest.ids:
-        issues = {place: part.manifest.issues[record.row] for place, record in enumerate(chosen, 1) if record.row in part.manifest.issues}
-        manifest = PartManifest(part.manifest.period, {record.row: record.record_id for record in records}, issues)
-    return Supply(content, adapter.media_types[0], manifest, account, closed, known)
+    if period is not None:
+        noted = {record.row: tuple(issues[record.record_id]) for record in records if issues.get(record.record_id)}
+        manifest = PartManifest(period, {record.row: record.record_id for record in records}, noted)
+    return Supply(content, adapter.media_types[0], manifest)
+
+
+def _unplaced(record: LocalRecord) -> dict[str, LocalValue]:
+    """Without the number of the row in its own batch, which means nothing among rows of others."""
+    return {path: value for path, value in record.values.items() if path != SEQUENCE}

@@ -4,7 +4,7 @@ The first try gives it an id and its secrets and keeps them beside it (`NAME.sec
 that a second try, after a crash or for good measure, is the same message and gets the same answer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -106,15 +106,22 @@ async def submit(
     own = open_envelope(token, keys=lambda _iss, _kid: MemberKey(member, key.verify_key))
     order = [str(entry["name"]) for entry in own.claims["con"]]
     contents = sorted(prepared.contents, key=lambda each: order.index(each.name))
-    got = await channel.post(target.url, token, contents)
     sent = Sent(member, own.jti, prepared.act, tuple((each.name, sd_of(each), len(each.data)) for each in contents))
+    return await post_proven(sent, target.url, token, contents, judge, channel, clock)
+
+
+async def post_proven(
+    sent: Sent, url: str, token: str, contents: Sequence[Content], judge: Judge, channel: HttpsChannel, clock: Clock
+) -> Submitted:
+    """Post a sealed message and believe nothing of the answer that it does not prove.  Raises as `submit`."""
+    got = await channel.post(url, token, list(contents))
     try:
         answer = judge.answer(sent, got.status, got.body, clock.now())
     except PeerError:
         if got.status >= 300:
             raise _unproven(got.body) from None
         raise
-    return Submitted(own.jti, answer, got.repeated)
+    return Submitted(sent.jti, answer, got.repeated)
 
 
 def media_type(name: str, data: bytes) -> str:

@@ -71,6 +71,14 @@ class ReadingApi:
         """One case whole.  Raises TransferError(`transfer.unknown`)."""
         return await self._get(f"/v1/transfers/{id}")
 
+    async def stuck(self) -> dict[str, Any]:
+        """`{"stuck": […], "more": …}`: held transfers and dead letters that this member may see."""
+        return await self._get("/v1/dlq")
+
+    async def contested(self) -> dict[str, Any]:
+        """`{"outcomes": […], "more": …}`: contested outcomes on which this member is to rule."""
+        return await self._get("/v1/outcomes")
+
     async def _get(self, path: str) -> dict[str, Any]:
         answer = await self.channel.get(self.url + path, await self._bearer())
         found = _object(answer)

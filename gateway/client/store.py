@@ -12,10 +12,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TypeAlias
 
+from gateway.client.feed_rows import KeptRow, KnownRows, RowPlace
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.message import Content
 from gateway.model.canonical import Json, jcs
-from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
+from gateway.storage.connector_schema import CaseRow, DifferenceRow, HeldRowRow, InboxRow, OutboxRow
 from gateway.storage.database import Database, Row, Write
 
 Claims: TypeAlias = Mapping[str, Json]
@@ -78,7 +79,8 @@ class Store:
     @staticmethod
     def keep(message: VerifiedMessage, at: str) -> list[Write]:
         """Take a message of the gateway."""
-        row = (message.iss, message.jti, message.act, message.scp or "", signature_of(message), message.token, at)
+        seq = message.claims.get("seq")
+        row = (message.iss, message.jti, message.act, message.scp or "", signature_of(message), message.token, at, seq)
         return [Write("inbox_add", [row]), Write("held_add", list(_held("in", message.jti, message.contents.values())))]
 
     @staticmethod
@@ -114,6 +116,33 @@ class Store:
     def remember_ids(ids: Mapping[str, str]) -> Write:
         """Natural keys of rows and the record ids they were given."""
         return Write("known_id_add", sorted(ids.items()))
+
+    @staticmethod
+    def set_floor(number: int) -> Write:
+        """Everything of the gateway's up to this number was compared."""
+        return Write("floor_set", [(number,)])
+
+    @staticmethod
+    def remember_rows(rows: Sequence[KeptRow]) -> list[Write]:
+        """Rows of feeds as they are now, and their ids."""
+        places = [
+            (row.record, row.natural_key, row.place.file, row.place.period, row.place.line, row.place.learner, json.dumps(dict(row.facts)))
+            for row in rows
+        ]
+        return [Write("known_row_put", places), Write("known_id_add", [(row.natural_key, row.record) for row in rows])]
+
+    @staticmethod
+    def hold_rows(damaged: Sequence[HeldRowRow], mended: Sequence[HeldRowRow], at: str) -> list[Write]:
+        """Rows that stay behind from now on, and rows that do so no more."""
+        return [
+            Write("held_row_put", [(row.file, row.line, row.record, row.problems, at) for row in damaged]),
+            Write("held_row_mended", [(at, row.file, row.line, row.problems) for row in mended]),
+        ]
+
+    @staticmethod
+    def opened_because(cause: str, subjects: Iterable[str], transfer: str) -> Write:
+        """A case was opened for this reason; once, whatever happens."""
+        return Write("opened_for_add", [(cause, subject, transfer) for subject in subjects])
 
     # -- reads --
 
@@ -151,6 +180,10 @@ class Store:
         """Everything the gateway ever sent, in order of arrival."""
         return [InboxRow(*row) for row in await self._database.fetch("inbox_all")]
 
+    async def inbox_of(self, transfer: str) -> list[InboxRow]:
+        """What the gateway sent about one transfer, in order of arrival."""
+        return [InboxRow(*row) for row in await self._database.fetch("inbox_of_scope", scope=transfer)]
+
     async def refused(self) -> list[InboxRow]:
         """Messages of the gateway that did not hold: something for a person."""
         return [InboxRow(*row) for row in await self._database.fetch("inbox_refused")]
@@ -164,6 +197,58 @@ class Store:
 
     async def to_do(self) -> list[CaseRow]:
         return [CaseRow(*row) for row in await self._database.fetch("cases_to_do")]
+
+    async def cases_of(self, transfers: Sequence[str]) -> dict[str, CaseRow]:
+        rows = await self._database.fetch("cases_by_ids", ids=json.dumps(list(transfers)))
+        return {row[0]: CaseRow(*row) for row in rows}
+
+    async def busy_scopes(self) -> set[str]:
+        """Cases about which something is still to be sent or worked on."""
+        return {str(row[0]) for row in await self._database.fetch("busy_scopes")}
+
+    async def numbers_here(self, numbers: Sequence[int]) -> set[int]:
+        """Those of the gateway's numbers that came."""
+        return {int(row[0]) for row in await self._database.fetch("inbox_numbers", seqs=json.dumps(list(numbers)))}
+
+    async def last_number(self) -> int:
+        """The highest number this bank has given; 0 before the first."""
+        return int((await self._database.fetch("outbox_last_number"))[0][0])
+
+    async def numbers_waiting(self, most: int) -> list[int]:
+        """Numbers of this bank that are still to be sent, lowest first."""
+        return [int(row[0]) for row in await self._database.fetch("outbox_numbers_waiting", most=most)]
+
+    async def by_numbers(self, numbers: Sequence[int]) -> list[OutboxRow]:
+        return [OutboxRow(*row) for row in await self._database.fetch("outbox_by_numbers", seqs=json.dumps(list(numbers)))]
+
+    async def floor(self) -> int:
+        """Up to which number of the gateway's everything was compared."""
+        return int((await self._database.fetch("floor"))[0][0])
+
+    async def differences(self) -> list[DifferenceRow]:
+        """What this bank and the gateway did not agree on, oldest first; for the bank's people."""
+        return [DifferenceRow(*row) for row in await self._database.fetch("differences_all")]
+
+    async def cases_of_source(self, member: str, since: str, after: str, most: int) -> list[CaseRow]:
+        """Cases in which this bank is the source that have changed since, by id, a page at a time."""
+        rows = await self._database.fetch("cases_of_source", member=member, since=since, after=after, most=most)
+        return [CaseRow(*row) for row in rows]
+
+    async def known_rows(self) -> KnownRows:
+        """Every id a row of a feed was given, and where it stood last."""
+        found = KnownRows(await self.known_ids())
+        for record, key, file, period, line, learner, facts in await self._database.fetch("known_rows_all"):
+            found.kept[record] = KeptRow(record, key, RowPlace(file, period, line, learner), json.loads(facts))
+        return found
+
+    async def held_rows(self) -> list[HeldRowRow]:
+        """Rows of feeds that stay behind, and after them those that were mended."""
+        return [HeldRowRow(*row) for row in await self._database.fetch("held_rows_all")]
+
+    async def opened_for(self, cause: str, subject: str) -> str:
+        """The case that was opened for this reason; "" where there is none."""
+        rows = await self._database.fetch("opened_for", cause=cause, subject=subject)
+        return str(rows[0][0]) if rows else ""
 
     async def known_ids(self) -> dict[str, str]:
         return {str(row[0]): str(row[1]) for row in await self._database.fetch("known_ids_all")}

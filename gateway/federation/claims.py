@@ -20,6 +20,7 @@ NAME_MAX: Final = 128
 ENVELOPE_LIMITS: Final = JsonLimits(bytes_max=protocol.ENVELOPE_BYTES_MAX, depth_max=4, nodes_max=1024, number_chars_max=16)
 NUMERIC_DATE_MAX: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 VER_MAX: Final = 2**31
+SEQ_MAX: Final = 2**53 - 1
 
 _MEMBER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _JTI: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")  # 16 bytes, canonical base64url
@@ -100,6 +101,7 @@ _FORMS: Final[dict[str, Callable[[Any], bool]]] = {
     "mapping": _mapping,
     "posture": lambda value: isinstance(value, str) and value in _POSTURES,
     "reason": _text(_WORD),
+    "seq": lambda value: type(value) is int and 1 <= value <= SEQ_MAX,
 }
 assert _FORMS.keys() == {*protocol.CLAIMS_REQUIRED, *protocol.CLAIMS_OPTIONAL}
 assert all(CONTENT_NAME.fullmatch(name) for names in protocol.CONTENT_NAMES.values() for group in names for name in group)

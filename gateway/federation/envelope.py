@@ -137,6 +137,7 @@ def seal(
     scp: str | None = None,
     ver: int | None = None,
     irt: str | None = None,
+    seq: int | None = None,
     http: HttpTarget | tuple[str, str] | None = None,
     **claims: str | Sequence[str],
 ) -> str:
@@ -156,7 +157,7 @@ def seal(
             for each in contents
         ],
     }
-    optional = {"scp": scp, "ver": ver, "irt": irt, **claims}
+    optional = {"scp": scp, "ver": ver, "irt": irt, "seq": seq, **claims}
     body.update((name, list(value) if isinstance(value, tuple) else value) for name, value in optional.items() if value is not None)
     return _sign_claims(key, body, iat, exp, http)
 

@@ -18,9 +18,10 @@ HEADER_SECRET: Final = "Credit-Secret"  # noqa: S105 (a header name)
 HEADER_REPEATED: Final = "Credit-Repeated"
 
 CLAIMS_REQUIRED: Final = ("v", "iss", "aud", "jti", "iat", "exp", "act", "con")
-CLAIMS_OPTIONAL: Final = ("scp", "ver", "irt", "htm", "htu", "same_person", "delivered", "part", "mapping", "posture", "reason")
+CLAIMS_OPTIONAL: Final = ("scp", "ver", "irt", "htm", "htu", "same_person", "delivered", "part", "mapping", "posture", "reason", "seq")
 """`delivered` and `part`: the `sd` of what was last delivered and of the source part (decide);
-`mapping`: `[id, version]`; `posture`: `done` or `impossible` (posted), `account` or `none` (acknowledge)."""
+`mapping`: `[id, version]`; `posture`: `done` or `impossible` (posted), `account` or `none` (acknowledge);
+`seq`: the sender's number of this message, from 1, one row of numbers for each receiver."""
 
 ALGORITHMS: Final = ("EdDSA", "ES256")
 
@@ -54,18 +55,23 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "remit": (("ruling",), ()),
     "retry": (("order",), ()),
     "cancel": (("order",), ()),
-    "noted": ((), ()),
+    "clear": (("ruling",), ()),
+    "consent": (("consent",), ()),
+    "consent-withdraw": (("consent-withdrawal",), ()),
+    "enquire": (("enquiry", "identity", "consent-source"), ()),
+    "list": (("listing",), ()),
+    "noted": ((), ("state",)),
     "collect": ((), ()),
     # gateway to bank
     "forward": (
         ("case", "request", "identity", "consent"),
         ("local", "regional", "loss", "local-loss", "part", "manifest", "consent-source", "confirmation"),
     ),
-    "notify": (("notice",), ("decision", "question", "local", "regional", "loss", "local-loss", "part", "manifest")),
-    "fetch": (("case", "request", "identity", "consent-source"), ()),
+    "notify": (("notice",), ("decision", "question", "local", "regional", "loss", "local-loss", "part", "manifest", "listing", "state")),
+    "fetch": (("case", "identity", "consent-source"), ("request", "enquiry")),
     "refusal": (("refusal",), ()),
 }
-"""Acts that are not carried out yet have no row: they answer `transfer.not_yet`."""
+"""Acts without a row are the gateway's own and never sent."""
 
 MEDIA_XML: Final = "application/xml"
 MEDIA_JSON: Final = "application/json"
@@ -76,6 +82,9 @@ STATUS: Final[dict[str, int]] = {
     "format.too_large": 413,
     "record": 422,
     "mapping": 422,
+    "catalogue": 422,
+    "catalogue.unknown_entry": 404,
+    "recognition": 422,
     "standard": 422,
     "trust": 401,
     "trust.replay_conflict": 409,
@@ -89,7 +98,6 @@ STATUS: Final[dict[str, int]] = {
     "transfer.unknown": 404,
     "transfer.no_agreement": 403,
     "transfer.not_your_role": 403,
-    "transfer.not_yet": 501,
     "transfer.bad_document": 422,
     "peer": 502,
     "transferlog": 500,

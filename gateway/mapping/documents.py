@@ -19,14 +19,20 @@ from gateway.mapping.regional_xml import xml_name
 from gateway.mapping.schema import NAMESPACE, ROOTS, Standard
 from gateway.model.documents import (
     Acknowledgement,
+    Clearance,
     Confirmation,
     ConfirmationItem,
     Consent,
+    ConsentWithdrawal,
     Correction,
     Decision,
     DecisionItem,
     Document,
+    Enquiry,
     Identity,
+    ListedRecord,
+    Listing,
+    Order,
     Posting,
     Request,
     Verdict,
@@ -142,7 +148,13 @@ _TABLE: Final[dict[type[Any], tuple[_Slot, ...]]] = {
     ),
     Posting: (_text("impossible", empty="<done/>"), _text("reference"), _moment("posted_at"), _RECORDS),
     Withdrawal: _texts("reason text"),
+    Order: _texts("reason text message"),
     Correction: (*_texts("reason text"), _RECORDS),
+    ConsentWithdrawal: _texts("consent_id reason text"),
+    Enquiry: (_text("source"), _moment("asked_at")),
+    Listing: (_day("as_of"), _items("items", ListedRecord)),
+    Clearance: (*_texts("reason text"), _text("stands", empty="<none/>"), _text("record")),
+    ListedRecord: _texts("record kind title achieved size"),
 }
 
 _KINDS: Final[dict[type[Any], str]] = {
@@ -154,7 +166,12 @@ _KINDS: Final[dict[type[Any], str]] = {
     Decision: "decision",
     Posting: "posting",
     Withdrawal: "withdrawal",
+    Order: "order",
     Correction: "correction",
+    ConsentWithdrawal: "consent-withdrawal",
+    Enquiry: "enquiry",
+    Listing: "listing",
+    Clearance: "clearance",
 }
 
 

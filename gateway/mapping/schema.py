@@ -33,7 +33,12 @@ ROOTS: Final[dict[str, str]] = {
     "decision": "decision",
     "posting": "posting",
     "withdrawal": "withdrawal",
+    "order": "withdrawal",
     "correction": "correction",
+    "clearance": "clearance",
+    "consent-withdrawal": "consentWithdrawal",
+    "enquiry": "enquiry",
+    "listing": "listing",
     "loss": "lossReport",
 }
 """Kind of document (the name of its schema file) to root element."""

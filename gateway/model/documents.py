@@ -148,12 +148,24 @@ class Posting:
 class Withdrawal:
     """A reason code and words.
 
-    Content `withdrawal`; also `refusal` (decline), `question` (ask), `answer` (supplement), `dispute`, `ruling` (uphold,
-    remit) and `order` (retry, cancel).
+    Content `withdrawal`; also `refusal` (decline), `question` (ask), `answer` (supplement), `dispute` and `ruling` (uphold,
+    remit).
     """
 
     reason: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Content `order` (retry, cancel): the presiding unit's word on a held transfer or, where `message` is its jti, on a dead letter.
+
+    Without `message` it is the same bytes as a `Withdrawal`.
+    """
+
+    reason: str
+    text: str
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +177,68 @@ class Correction:
     records: tuple[str, ...]
 
 
-Document: TypeAlias = Identity | Request | Consent | Confirmation | Acknowledgement | Decision | Posting | Withdrawal | Correction
+@dataclass(frozen=True, slots=True)
+class ConsentWithdrawal:
+    """Content `consent-withdrawal`: the learner takes one consent back."""
+
+    consent_id: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """Content `enquiry`: which bank is asked what records it has.  Who is meant the identity block says, nothing else."""
+
+    source: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRecord:
+    """`kind` is a regional kind; `achieved` a date of day, month or year precision, or ""; `size` in the source's own words, or ""."""
+
+    record: str
+    kind: str
+    title: str
+    achieved: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Content `listing`: the records a source bank has of a learner, as of a day; none is an answer too."""
+
+    as_of: date
+    items: tuple[ListedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """Content `ruling` of `clear`: which claim to a contested outcome stands.
+
+    `stands` is its transfer id and `record` the record there; both "" where none stands.
+    """
+
+    reason: str
+    text: str
+    stands: str = ""
+    record: str = ""
+
+
+Document: TypeAlias = (
+    Identity
+    | Request
+    | Consent
+    | Confirmation
+    | Acknowledgement
+    | Decision
+    | Posting
+    | Withdrawal
+    | Order
+    | Correction
+    | ConsentWithdrawal
+    | Enquiry
+    | Listing
+    | Clearance
+)

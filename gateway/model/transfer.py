@@ -1,6 +1,6 @@
 """A recognition case: states, roles, acts and the one table that says what each act does.
 
-Pure.  `TABLE` is the whole of it: every (state, act, role) is either a row here or one of three
+Pure.  `TABLE` is the whole of it: every (state, act, role) is either a row here or one of two
 named refusals.  Sources of the rules: docs/protocol.md, section 5.
 """
 
@@ -120,6 +120,7 @@ def _rule(act: Act, role: Role, states: set[State], to: tuple[State, ...], *leaf
 S = State
 ANY_OPEN = set(State) - CLOSED
 AGAIN = (S.DELIVERING, S.REJECTED)
+POSTED_BY_ACCEPTING = (S.POSTING, S.SETTLED, S.RECALLED, S.DISPUTED)
 STANDS = (S.POSTING, S.SETTLED, S.RECALLED, S.REJECTED, S.EXPIRED)
 """Where a dispute may have begun, and where its case goes back to when the decision stands."""
 TABLE: tuple[Rule, ...] = (
@@ -136,14 +137,14 @@ TABLE: tuple[Rule, ...] = (
         Act.DECIDE,
         Role.ACCEPTING,
         {S.REVIEWING, S.DISPUTED},
-        (S.POSTING, S.SETTLED),
+        (S.POSTING, S.SETTLED, S.RECALLED),
         "transfer.decided",
         "transfer.settled",
         names_ver=True,
     ),
     _rule(Act.POSTED, Role.SOURCE, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED, S.RECALLED), "transfer.posted", "transfer.settled"),
-    _rule(Act.POSTED, Role.ACCEPTING, {S.POSTING, S.HELD}, (S.POSTING, S.SETTLED, S.DISPUTED), "transfer.posted", "transfer.settled"),
-    _rule(Act.POSTED, Role.ACCEPTING, {S.SETTLED, S.DISPUTED, S.HELD}, (S.SETTLED, S.RECALLED), "item.recalled"),
+    _rule(Act.POSTED, Role.ACCEPTING, {S.POSTING, S.HELD}, POSTED_BY_ACCEPTING, "transfer.posted", "transfer.settled"),
+    _rule(Act.POSTED, Role.ACCEPTING, {S.POSTING, S.SETTLED, S.DISPUTED, S.HELD}, (S.SETTLED, S.RECALLED), "item.recalled"),
     _rule(Act.WITHDRAW, Role.FACING, set(BEFORE_DECISION) | {S.HELD}, (S.WITHDRAWN,), "transfer.withdrawn"),
     _rule(Act.DISPUTE, Role.SOURCE, {S.SETTLED, S.REJECTED, S.EXPIRED}, (S.DISPUTED,), "transfer.disputed"),
     _rule(Act.DISPUTE, Role.FACING, {S.SETTLED, S.REJECTED, S.EXPIRED}, (S.DISPUTED,), "transfer.disputed"),
@@ -151,7 +152,9 @@ TABLE: tuple[Rule, ...] = (
     _rule(Act.UPHOLD, Role.PRESIDING, {S.DISPUTED}, STANDS, "transfer.upheld"),
     _rule(Act.REMIT, Role.PRESIDING, {S.DISPUTED}, (S.REVIEWING,), "transfer.remitted"),
     _rule(Act.RETRY, Role.PRESIDING, {S.HELD}, (S.DELIVERING, S.POSTING, S.SETTLED), "operator.retried"),
+    _rule(Act.RETRY, Role.PRESIDING, set(State), (), "operator.retried"),
     _rule(Act.CANCEL, Role.PRESIDING, {S.HELD}, (S.WITHDRAWN,), "operator.cancelled"),
+    _rule(Act.CANCEL, Role.PRESIDING, set(State), (), "operator.cancelled"),
     _rule(Act.EXPIRE, Role.GATEWAY, {S.CONFIRMING, S.REVIEWING, S.HELD}, (S.EXPIRED,), "transfer.expired"),
     _rule(Act.HOLD, Role.GATEWAY, {S.DELIVERING, S.POSTING, S.SETTLED}, (S.HELD,), "transfer.held"),
     _rule(Act.ESCALATE, Role.GATEWAY, {S.DISPUTED, S.HELD}, (), "transfer.escalated"),
@@ -160,21 +163,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(Act.RESCHEDULE, Role.GATEWAY, ANY_OPEN, (), "transfer.rescheduled"),
 )
 
-CARRIED_OUT = frozenset(
-    {
-        Act.REQUEST, Act.CONFIRM, Act.DECLINE, Act.ACKNOWLEDGE, Act.DECIDE, Act.POSTED, Act.WITHDRAW,
-        Act.FORWARD, Act.NOTIFY, Act.NOTED, Act.COLLECT, Act.FETCH, Act.REFUSAL,
-        Act.ASK, Act.SUPPLEMENT, Act.AMEND, Act.REVOKE, Act.DISPUTE, Act.UPHOLD, Act.REMIT, Act.RETRY, Act.CANCEL,
-        Act.EXPIRE, Act.HOLD, Act.ESCALATE, Act.LAPSE, Act.RESCHEDULE,
-    }
-)  # fmt: skip
-"""What this version carries out.  Any other act answers `transfer.not_yet`."""
-
 
 def rule_for(state: State, act: Act, roles: frozenset[Role]) -> Rule | Refusal:
-    """The row that applies to a party of the transfer, or the refusal: not yet, not your role, wrong state."""
-    if act not in CARRIED_OUT:
-        return Refusal("transfer.not_yet", "本版本尚不办理此动作", "this act is not carried out yet", state)
+    """The row that applies to a party of the transfer, or the refusal: not your role, wrong state.
+
+    Consents, enquiries and rulings on outcomes have scopes of their own and no row: nobody has a role in a transfer for them.
+    """
     rows = [rule for rule in TABLE if rule.act is act]
     mine = [rule for rule in rows if rule.role in roles]
     if not mine:

@@ -4,20 +4,24 @@ How a bank decides hangs on the programme applied for, as in life: one programme
 one takes a part and says why, one refuses, one lets the file lie until somebody signs it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeAlias
 
 from gateway.adapters.contract import RegionAdapter
-from gateway.client.bank import Account, Booked, OpenItem, ReceivedCase, Supply
+from gateway.client.bank import Account, Booked, Held, OpenItem, ReceivedCase, Supply
 from gateway.client.parts import select
 from gateway.errors import RecordError
-from gateway.model.documents import Decision, DecisionItem, Identity, Request, Verdict, Withdrawal
+from gateway.model.dates import PartialDate
+from gateway.model.documents import Decision, DecisionItem, Enquiry, Identity, Listing, Request, Verdict, Withdrawal
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock
 from gateway.model.units import Credits
-from gateway.simulator.ledgers import PERIOD, Entry, write_feed
+from gateway.simulator.ledgers import CHINA, PERIOD, Entry, write_feed
 from gateway.simulator.people import ANHUI, Learner
 
 UNIT = "credit"
@@ -44,27 +48,59 @@ PROGRAMME_NAMES: Mapping[Programme, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A booking.  `credits` are the regional credits it recognises, `awarded` what this bank booked."""
+    """A booking: `credits` by record, as far as they are recognised."""
 
     transfer: str
     role: str
     reference: str
-    awarded: Decimal
+    credits: Mapping[str, Decimal]
+
+    @property
+    def awarded(self) -> Decimal:
+        """What this bank booked in all."""
+        return sum(self.credits.values(), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """How a bank's people take one question about one case: at once, or so much later, and how often in another way than usual.
+
+    `otherwise` is how many times they ask back, uphold, or cannot book, before they do what they were asked.
+    """
+
+    after: timedelta = timedelta(0)
+    otherwise: int = 0
+
+
+AT_ONCE = Mood()
+Moods: TypeAlias = Callable[[str, str], Mood]
+"""Transfer and question (`decide`, `dispute`, `post source`, `post accepting`, `recall`) to mood."""
+TAKEN_BACK = frozenset({"remitted", "rejected", "withdrawn", "expired"})
+"""What happens to a case after which nothing of it stays booked."""
 
 
 class SimulatedBank:
     """Implements `gateway.client.bank.Bank`.  `settings` of its adapter are the gateway's own."""
 
-    def __init__(self, member: str, adapter: RegionAdapter, clock: Clock) -> None:
+    def __init__(self, member: str, adapter: RegionAdapter, clock: Clock, moods: Moods = lambda _transfer, _question: AT_ONCE) -> None:
         self.member = member
         self._adapter = adapter
         self._clock = clock
+        self._moods = moods
         self._ledger: dict[str, tuple[Learner, list[Entry]]] = {}
         self._enrolled: dict[str, str] = {}
         self._unreachable: set[str] = set()
+        self._made: dict[tuple[str, str, tuple[OpenItem, ...]], Decision] = {}
+        self._booked: dict[tuple[str, str], Decision] = {}
+        self._first_asked: dict[tuple[str, str], datetime] = {}
+        self._otherwise: Counter[tuple[str, str]] = Counter()
+        self._references = 0
         self.signed = False
         self.posted: dict[tuple[str, str], Posted] = {}
+        self.recalls: dict[str, set[str]] = {}
         self.ended: dict[str, str] = {}
+        self.doubtful: dict[str, dict[str, str]] = {}
+        self.listings: dict[str, Listing] = {}
         self.decided: dict[str, Decision] = {}
 
     # -- the bank's own affairs --
@@ -80,6 +116,11 @@ class SimulatedBank:
     def review(self, learner: Learner) -> None:
         """Put the learner's file under review: this bank will not confirm it for the time being."""
         self._unreachable.add(learner.citizen_id)
+
+    def correct(self, learner: Learner) -> None:
+        """A score in the learner's file was wrong: each one is a point more than before (and 70 after 99)."""
+        who, entries = self._ledger[learner.citizen_id]
+        self._ledger[learner.citizen_id] = who, [replace(entry, score=entry.score + 1 if entry.score < 99 else 70) for entry in entries]
 
     def feed(self, learner: Learner) -> bytes:
         """The learner's file as the bank's own system writes it."""
@@ -122,25 +163,97 @@ class SimulatedBank:
         except RecordError:
             return Withdrawal("unknown_record", "本行没有所申请的记录")
 
-    def decide(self, case: ReceivedCase) -> Decision | None:
-        programme = Programme(case.request.programme_code)
-        if programme is Programme.SLOW and not self.signed:
-            return None
-        if case.transfer not in self.decided:
-            items = tuple(_judge(programme, place, item) for place, item in enumerate(case.items))
-            self.decided[case.transfer] = Decision(programme.value, self._clock.now().replace(microsecond=0), "认定办公室", items)
-        return self.decided[case.transfer]
+    def held(self, enquiry: Enquiry, identity: Identity) -> Held | Withdrawal:
+        """A bank of files has its last sheet, dated; the others know today's."""
+        del enquiry
+        found = self._ledger.get(identity.citizen_id)
+        if found is None:
+            return Withdrawal("unknown_person", "本行没有该学习者")
+        if identity.citizen_id in self._unreachable:
+            return Withdrawal("record_under_review", "该学习者的记录正在核查")
+        as_of = PartialDate.from_iso(PERIOD).latest() if self.member == ANHUI else self._clock.now().astimezone(CHINA).date()
+        return Held(as_of, next(iter(self._adapter.split(self.feed(found[0]), self._manifest(), {}).parts), None))
 
-    def post(self, transfer: str, role: str, decision: Decision) -> Booked:
+    def listed(self, enquiry: str, listing: Listing) -> None:
+        self.listings[enquiry] = listing
+
+    def decide(self, case: ReceivedCase) -> Decision | Withdrawal | None:
+        question = "dispute" if case.state == "disputed" else "decide"
+        own = Programme(case.request.programme_code)
+        programme = _turned(own) if question == "dispute" else own
+        if (own is Programme.SLOW and not self.signed) or self._lies(case.transfer, question):
+            return None
+        if self._does_otherwise(case.transfer, question):
+            return Withdrawal("other", "维持原认定" if question == "dispute" else "请补充考核材料")
+        if self.ended.get(case.transfer) == "outcome_taken":
+            programme = Programme.CLOSED
+        key = case.transfer, f"{question} {programme}", case.items
+        if key not in self._made:
+            items = tuple(_judge(programme, place, item) for place, item in enumerate(case.items))
+            now = self._clock.now().replace(microsecond=0)
+            self._made[key] = Decision(case.request.programme_code, now, "认定办公室", items)
+        self.decided[case.transfer] = self._made[key]
+        return self._made[key]
+
+    def post(self, transfer: str, role: str, decision: Decision) -> Booked | Withdrawal | None:
         recognised = [item for item in decision.items if item.verdict is Verdict.RECOGNISED]
-        if (transfer, role) not in self.posted:
-            reference = f"{self.member}-{len(self.posted) + 1:05d}"
-            awarded = sum((item.credits.value for item in recognised), Decimal(0))
-            self.posted[transfer, role] = Posted(transfer, role, reference, awarded)
+        question = f"post {role}"
+        if self._booked.get((transfer, role)) != decision:
+            if self._lies(transfer, question):
+                return None
+            if role == "accepting" and self._does_otherwise(transfer, question):
+                return Withdrawal("course_unknown", "目标课程不存在")
+            self._references += 1
+            self._booked[transfer, role] = decision
+            gone = self.recalls.get(transfer, set()) if role == "accepting" else set[str]()
+            credits = {item.record: item.credits.value for item in recognised if item.record not in gone}
+            self.posted[transfer, role] = Posted(transfer, role, f"{self.member}-{self._references:05d}", credits)
         return Booked(self.posted[transfer, role].reference, tuple(item.record for item in recognised))
+
+    def recalled(self, transfer: str, records: Sequence[str]) -> Booked | None:
+        if self._lies(transfer, "recall"):
+            return None
+        gone = self.recalls.setdefault(transfer, set())
+        gone.update(records)
+        booked = self.posted.get((transfer, "accepting"))
+        if booked is not None:
+            left = {record: size for record, size in booked.credits.items() if record not in gone}
+            self.posted[transfer, "accepting"] = replace(booked, credits=left)
+        return Booked(f"{self.member}-R{transfer[:8]}", tuple(records))
+
+    def edition(self) -> str:
+        """Never another one: in the sandbox people say themselves what they correct."""
+        return ""
+
+    def gone(self, request: Request, identity: Identity) -> dict[str, str]:
+        found = self._ledger.get(identity.citizen_id)
+        here = self.record_ids(found[0]) if found is not None else ()
+        return {record: "unknown_record" for record in request.records if record not in here}
+
+    def doubts(self, transfer: str, records: Mapping[str, str]) -> None:
+        self.doubtful[transfer] = dict(records)
 
     def told(self, transfer: str, event: str) -> None:
         self.ended[transfer] = event
+        if event in TAKEN_BACK:
+            for role in ("source", "accepting"):
+                self.posted.pop((transfer, role), None)
+                self._booked.pop((transfer, role), None)
+
+    def _lies(self, transfer: str, question: str) -> bool:
+        """Whether the file lies about still."""
+        now = self._clock.now()
+        since = self._first_asked.setdefault((transfer, question), now)
+        return not self.signed and now < since + self._moods(transfer, question).after
+
+    def _does_otherwise(self, transfer: str, question: str) -> bool:
+        self._otherwise[transfer, question] += 1
+        return self._otherwise[transfer, question] <= self._moods(transfer, question).otherwise
+
+
+def _turned(programme: Programme) -> Programme:
+    """On second thought: what was refused is taken in part, and what was taken is refused."""
+    return Programme.STRICT if programme is Programme.CLOSED else Programme.CLOSED
 
 
 def _judge(programme: Programme, place: int, item: OpenItem) -> DecisionItem:

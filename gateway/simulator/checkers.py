@@ -20,11 +20,14 @@ from gateway.federation.message import Content
 from gateway.mapping.documents import read
 from gateway.mapping.schema import Standard
 from gateway.model.documents import Decision, Verdict
-from gateway.model.transfer import Act, ItemState, State
+from gateway.model.transfer import CLOSED, Act, ItemState, State
 from gateway.simulator.banks import SimulatedBank
+from gateway.simulator.coverage import steps_of
+from gateway.simulator.forgetting import Lost, invented, unnamed
 from gateway.simulator.people import Learner
 from gateway.simulator.reckoning import Export
 from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
+from gateway.storage.rows import DifferenceRow
 from gateway.transferlog import merkle
 from gateway.transferlog.audit import AuditReport
 from gateway.transferlog.leaf import Leaf, parse_leaf
@@ -60,10 +63,23 @@ class Evidence:
     stored: bytes
     unexpected: Sequence[str]
     now: datetime
+    lost: Sequence[Lost] = ()
+    differences: Sequence[DifferenceRow] = ()
 
     @cached_property
     def leaves(self) -> list[Leaf]:
         return [parse_leaf(raw) for raw in self.export.leaves]
+
+    @cached_property
+    def standing(self) -> dict[str, str]:
+        """Transfer to the decision (`jti`) that stands at its end; a case sent back for decision has none until the next."""
+        found: dict[str, str] = {}
+        for leaf in self.leaves:
+            if leaf.type == "transfer.decided":
+                found[leaf.scope] = leaf.jti
+            elif leaf.type == "transfer.remitted":
+                found.pop(leaf.scope, None)
+        return found
 
     @cached_property
     def answers(self) -> list[tuple[str, OutboxRow, VerifiedAnswer | GatewayError]]:
@@ -90,33 +106,43 @@ def _verified(judge: Judge, member: str, row: OutboxRow, contents: Mapping[str, 
 
 
 def banks_agree(evidence: Evidence) -> list[str]:
-    """Gateway, accepting bank and source bank hold the same decision, and both banks booked it or neither did."""
-    wrong = []
+    """Gateway, accepting and source bank hold the same standing decision, and both booked it, less what was recalled, or neither did."""
+    wrong, deaf = [], {each.member for each in evidence.lost}
     for transfer, case in evidence.cases.items():
-        told = {item["record"]: (item["state"], Decimal(item.get("awarded", "0"))) for item in case["items"] if item["state"] in _DECIDED}
         source, accepting = evidence.banks[case["source"]], evidence.banks[case["accepting"]]
-        spoken = [
-            decision
-            for row in accepting.outbox
-            if row.scope == transfer and row.act == Act.DECIDE and row.state == "done"
-            for decision in [_decision(evidence, accepting.contents[row.jti])]
-        ]
+        jti = evidence.standing.get(transfer, "")
+        told = {item["record"]: (item["state"], Decimal(item.get("awarded", "0"))) for item in case["items"] if item["state"] in _DECIDED}
+        if not jti:
+            if told or any((transfer, role) in bank.bank.posted for role, bank in (("source", source), ("accepting", accepting))):
+                wrong.append(f"{transfer[:8]}: something is decided or booked, and no decision stands")
+            continue
+        spoken = _decision(evidence, accepting.contents[jti]) if jti in accepting.contents else {}
         heard = [
             _decision(evidence, source.contents[row.jti])
             for row in source.inbox
             if row.scope == transfer and row.act == Act.NOTIFY and row.state == "done" and "decision" in source.contents[row.jti]
         ]
-        if bool(told) != bool(spoken) or any(each != told for each in spoken[-1:]):
+        if any(spoken.get(record) != verdict for record, verdict in told.items()):
             wrong.append(f"{transfer[:8]}: gateway and accepting bank differ over the decision")
-        if bool(told) != bool(heard) or any(each != told for each in heard[-1:]):
-            wrong.append(f"{transfer[:8]}: gateway and source bank differ over the decision")
-        books = [(transfer, "source") in source.bank.posted, (transfer, "accepting") in accepting.bank.posted]
-        due = any(state == ItemState.RECOGNISED for state, _ in told.values())
-        if books != [due, due]:
-            wrong.append(f"{transfer[:8]}: booked by {books} (source, accepting), recognised: {due}")
+        if heard[-1:] != [spoken] and case["source"] not in deaf:
+            wrong.append(f"{transfer[:8]}: accepting and source bank differ over the decision")
+        gone = {item["record"] for item in case["items"] if item["state"] in _RECALLED}
+        due = {record: size for record, (verdict, size) in spoken.items() if verdict == "recognised" and record not in gone}
+        for role, bank in (("source", source), ("accepting", accepting)):
+            booked = bank.bank.posted.get((transfer, role))
+            held = dict(booked.credits) if booked is not None else {}
+            left = {record: size for record, size in held.items() if record not in gone or role == "accepting"}
+            if left != due and not (role == "source" and case["source"] in deaf):
+                wrong.append(f"{transfer[:8]}: booked as {role} {_total(left)}, decided were {_total(due)}")
     return wrong
 
 
+_HOLDING = frozenset({ItemState.CLAIMED.value, ItemState.RECOGNISED.value, ItemState.RECALLING.value})
+def _total(credits: Mapping[str, Decimal]) -> Decimal:
+    return sum(credits.values(), Decimal(0))
+
+
+_RECALLED = frozenset({ItemState.RECALLING.value, ItemState.RECALLED.value})
 _DECIDED = frozenset({ItemState.RECOGNISED.value, ItemState.REFUSED.value})
 
 
@@ -128,36 +154,63 @@ def _decision(evidence: Evidence, contents: Mapping[str, Content]) -> dict[str, 
 
 
 def nothing_decided_twice(evidence: Evidence) -> list[str]:
-    """One decision a transfer, one booking a transfer and role: in the log and in the banks' outboxes."""
-    leaves = Counter(leaf.scope for leaf in evidence.leaves if leaf.type == "transfer.decided")
-    done = Counter(
-        row.scope for record in evidence.banks.values() for row in record.outbox if row.act == Act.DECIDE and row.state == "done"
-    )
-    posted = Counter((leaf.scope, leaf.iss) for leaf in evidence.leaves if leaf.type == "transfer.posted")
+    """One decision, and one booking of it a bank, until a dispute or the presiding unit opens the case again; one opening a request."""
+    decided: Counter[str] = Counter()
+    posted: Counter[tuple[str, str]] = Counter()
+    wrong = []
+    for index, leaf in enumerate(evidence.leaves):
+        match leaf.type:
+            case "transfer.decided":
+                decided[leaf.scope] = 1 if leaf.state_before == State.DISPUTED else decided[leaf.scope] + 1
+                posted = Counter({key: count for key, count in posted.items() if key[0] != leaf.scope})
+                if decided[leaf.scope] > 1:
+                    wrong.append(f"leaf {index}: {leaf.scope[:8]} is decided twice")
+            case "transfer.remitted":
+                decided[leaf.scope] = 0
+            case "transfer.posted" if leaf.state_after != State.DISPUTED:
+                posted[leaf.scope, leaf.iss] += 1
+                if posted[leaf.scope, leaf.iss] > 1:
+                    wrong.append(f"leaf {index}: {leaf.scope[:8]} is posted twice by {leaf.iss}")
+            case _:
+                pass
     opened = Counter((leaf.iss, leaf.jti) for leaf in evidence.leaves if leaf.type == "transfer.requested")
-    return [f"{str(key)[:30]}: {what} {count} times" for what, tally in
-            (("decided", leaves), ("told of its decision", done), ("posted", posted), ("opened", opened))
-            for key, count in tally.items() if count > 1]  # fmt: skip
+    rows = [row for record in evidence.banks.values() for row in record.outbox]
+    taken = Counter(row.scope for row in rows if row.act == Act.DECIDE and row.state == "done")
+    logged = Counter(leaf.scope for leaf in evidence.leaves if leaf.type == "transfer.decided")
+    wrong += [f"{key[1][:8]}: opened {count} times" for key, count in opened.items() if count > 1]
+    wrong += [
+        f"{scope[:8]}: {count} decisions were taken, {logged[scope]} are logged" for scope, count in taken.items() if count != logged[scope]
+    ]
+    return wrong
 
 
 def no_outcome_twice(evidence: Evidence) -> list[str]:
-    """At no place in the log do two transfers hold one outcome; at its end none is redeemed twice."""
-    holders: dict[str, str] = {}
+    """At no place in the log do two transfers hold one outcome, unless a leaf said that it is contested; and then nothing is
+    recognised in either before it was cleared and one claim is left.
+    """
+    claims: dict[str, dict[str, str]] = {}
+    contested: set[str] = set()
     wrong = []
     for index, leaf in enumerate(evidence.leaves):
-        for _, nf, state in leaf.items:
-            if not nf:
-                continue
-            if state in {ItemState.CLAIMED, ItemState.RECOGNISED}:
-                if holders.setdefault(nf, leaf.scope) != leaf.scope:
-                    wrong.append(f"leaf {index}: the outcome {nf[:8]} is held by two transfers")
-            elif holders.get(nf) == leaf.scope:
-                del holders[nf]
+        if leaf.type == "outcome.cleared":
+            contested.discard(leaf.scope)
+        held = {nf: state for _, nf, state in leaf.items if nf and state in _HOLDING}
+        for nf in {nf for _, nf, _ in leaf.items if nf} - held.keys():
+            claims.get(nf, {}).pop(leaf.scope, None)
+        for nf, state in held.items():
+            mine = claims.setdefault(nf, {})
+            before, mine[leaf.scope] = mine.get(leaf.scope, ""), state
+            if not before and len(mine) > 1 and not leaf.facts.get("contested"):
+                wrong.append(f"leaf {index}: the outcome {nf[:8]} is held by two transfers")
+            elif not before and len(mine) > 1:
+                contested.add(nf)
+            if state == ItemState.RECOGNISED != before and (nf in contested or len(mine) > 1):
+                wrong.append(f"leaf {index}: the outcome {nf[:8]} is recognised while others claim it")
     return wrong
 
 
 def credits_conserved(evidence: Evidence) -> list[str]:
-    """Submitted = recognised + refused + closed + pending, in each leaf and each case; what was awarded is what both banks booked."""
+    """Submitted = recognised + refused + closed + pending, in each leaf and each case; what is awarded is the sum of its items'."""
     wrong = []
     for index, leaf in enumerate(evidence.leaves):
         if leaf.totals is not None and not _sums_up(leaf.totals):
@@ -165,11 +218,8 @@ def credits_conserved(evidence: Evidence) -> list[str]:
     for transfer, case in evidence.cases.items():
         if not _sums_up(case["totals"]):
             wrong.append(f"{transfer[:8]}: its credits do not sum to those submitted")
-        awarded = Decimal(case["totals"]["awarded"])
-        for role in ("source", "accepting"):
-            booked = evidence.banks[case[role]].bank.posted.get((transfer, role))
-            if booked is not None and booked.awarded != awarded:
-                wrong.append(f"{transfer[:8]}: {case[role]} booked {booked.awarded} as {role}, awarded were {awarded}")
+        if Decimal(case["totals"]["awarded"]) != sum((Decimal(item.get("awarded", "0")) for item in case["items"]), Decimal(0)):
+            wrong.append(f"{transfer[:8]}: what is awarded is not the sum of its items")
     return wrong
 
 
@@ -272,6 +322,26 @@ def _not_needed(evidence: Evidence, row: InboxRow) -> bool:
     return row.error == "trust.unknown_key" and evidence.cases[row.scope]["state"] == State.WITHDRAWN
 
 
+def by_the_table(evidence: Evidence) -> list[str]:
+    """Every act that was done is a row of the act table, from a state and to a state of it."""
+    return [
+        f"leaf {step.index}: {step.act} by {sorted(step.roles)} from {step.before} to {step.after} ({step.leaves[0]}) is no row"
+        for step in steps_of(evidence.leaves)
+        if not step.rules()
+    ]
+
+
+def nothing_left_open(evidence: Evidence) -> list[str]:
+    """Every case has ended, nothing in it is still to be decided or recalled."""
+    waiting = frozenset({ItemState.CLAIMED.value, ItemState.RECALLING.value})
+    return [
+        f"{transfer[:8]}: {case['state']} with an item {item['state']}"
+        for transfer, case in evidence.cases.items()
+        for item in case["items"]
+        if State(case["state"]) not in CLOSED or item["state"] in waiting
+    ]
+
+
 def signed_by_their_banks(evidence: Evidence) -> list[str]:
     """Each act's leaf holds its actor's own envelope under a key that held there (which the audit asked too: twice by two ways)."""
     trust = evidence.export.trust
@@ -294,6 +364,11 @@ def nothing_unexpected(evidence: Evidence) -> list[str]:
     return list(evidence.unexpected)
 
 
+def losses_named(evidence: Evidence) -> list[str]:
+    """Every message that a bank acknowledged and lost was named by its number, and nothing was named that was not lost."""
+    return [*unnamed(evidence.lost, evidence.differences), *invented(evidence.lost, evidence.differences)]
+
+
 CHECKERS: tuple[Callable[[Evidence], list[str]], ...] = (
     nothing_unexpected,
     log_audits,
@@ -304,7 +379,10 @@ CHECKERS: tuple[Callable[[Evidence], list[str]], ...] = (
     no_outcome_twice,
     credits_conserved,
     banks_agree,
+    by_the_table,
+    nothing_left_open,
     everything_told,
+    losses_named,
     nothing_personal,
 )
 

@@ -20,18 +20,21 @@ from gateway.client.office import Setup
 from gateway.client.store import Store
 from gateway.errors import GatewayError, SettingsError, StorageBusyError, StorageError
 from gateway.federation.channels.https import HttpAnswer
-from gateway.federation.framing import HttpForm, from_http
+from gateway.federation.framing import from_http
 from gateway.federation.message import HttpTarget
 from gateway.federation.protocol import status_of
 from gateway.settings import Settings
 from gateway.simulator.banks import SimulatedBank
 from gateway.simulator.faults import Kind
-from gateway.simulator.network import GATEWAY_URL, Network, Trace
+from gateway.simulator.forgetting import STATEMENTS as FORGETTING
+from gateway.simulator.network import GATEWAY_URL, Form, Network, Trace
 from gateway.simulator.virtual_loop import VirtualClock, VirtualLoop
 from gateway.storage.connector_schema import open_connector
 from gateway.storage.database import Database, Decide, Read, Row, Write
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.transfers.problems import problem_document
+from gateway.transfers.soap_message import FAULT_STATUS, soap_message, soap_refusal, soap_reply
+from gateway.web.soap_api import SOAP_PATH
 
 RESTART_S = 20.0
 CHANGE_LEAF = "change_leaf"
@@ -107,11 +110,11 @@ class Host:
         """Build the process and begin its `main` work."""
         raise NotImplementedError
 
-    async def answer(self, url: str, form: HttpForm) -> HttpAnswer:
+    async def answer(self, url: str, form: Form) -> HttpAnswer:
         """What its HTTP edge answers."""
         raise NotImplementedError
 
-    async def serve(self, url: str, form: HttpForm) -> HttpAnswer:
+    async def serve(self, url: str, form: Form) -> HttpAnswer:
         """As the edge does, a fault nobody foresaw becomes a 500; here it also fails the run."""
         try:
             return await self.answer(url, form)
@@ -282,8 +285,11 @@ class GatewayHost(Host):
             opened.append(self.ailing(await SqliteDatabase.open(path, {**queries, **STATEMENTS}, self._around.loop.turns)))
             return opened[-1]
 
-        line = self._around.network.line(self.name)
-        self.gateway = await wire(self.settings, line, self.clock, self.ids, self._chance, self._tools, open_database)
+        network = self._around.network
+        self.gateway = await wire(
+            self.settings, network.line(self.name), self.clock, self.ids, self._chance, self._tools, open_database,
+            soap=network.soap_line(self.name),
+        )  # fmt: skip
         self.gateway.parts.base_url = GATEWAY_URL
         self.main(self.gateway.run())
         await asyncio.wait([self.spawn(self.gateway.parts.ready.wait()), *list(self._tasks)[:1]], return_when=asyncio.FIRST_COMPLETED)
@@ -293,8 +299,10 @@ class GatewayHost(Host):
             raise StorageError("storage.failed", "数据库写入失败", "the node could not start")
         return opened[0]
 
-    async def answer(self, url: str, form: HttpForm) -> HttpAnswer:
-        """`gateway.web.member_api` without sockets."""
+    async def answer(self, url: str, form: Form) -> HttpAnswer:
+        """`gateway.web.member_api` and `soap_api` without sockets."""
+        if isinstance(form, bytes):
+            return await self._answer_soap(url, form)
         parts = self.gateway.parts
         try:
             raw, target = from_http(form.headers, form.parts), HttpTarget("POST", url)
@@ -309,6 +317,18 @@ class GatewayHost(Host):
         return HttpAnswer(reply.status, reply.body, reply.repeated)
 
 
+    async def _answer_soap(self, url: str, body: bytes) -> HttpAnswer:
+        parts = self.gateway.parts
+        try:
+            message = soap_message("POST", url, body)
+            reply = await parts.receiver.receive(message.raw, message.target)
+        except GatewayError as error:
+            self._around.met[f"refused {error.code}"] += 1
+            return HttpAnswer(FAULT_STATUS, soap_refusal(error), repeated=False)
+        parts.heard_from(reply.sender)
+        return HttpAnswer(200, soap_reply(reply), repeated=False)
+
+
 class BankHost(Host):
     """A bank's connector.  `bank` is the bank's own system, which does not die with it."""
 
@@ -321,17 +341,25 @@ class BankHost(Host):
         self.clock = clock
 
     async def start(self) -> Database:
-        database = self.ailing(await open_connector(self._file, self._around.loop.turns))
-        self.connector = Connector(self.setup, self.bank, Store(database), self._around.network.line(self.name).post)
+        database = self.ailing(await open_connector(self._file, self._around.loop.turns, FORGETTING))
+        network = self._around.network
+        line = network.soap_line(self.name) if self.setup.messages_path == SOAP_PATH else network.line(self.name)
+        self.connector = Connector(self.setup, self.bank, Store(database), line.post)
         self.main(self.connector.run())
         return database
 
-    async def answer(self, url: str, form: HttpForm) -> HttpAnswer:
+    async def answer(self, url: str, form: Form) -> HttpAnswer:
         """`live.inbox_app` without sockets."""
         try:
-            await self.connector.take(from_http(form.headers, form.parts), HttpTarget("POST", url))
+            if isinstance(form, bytes):
+                message = soap_message("POST", url, form)
+                await self.connector.take(message.raw, message.target)
+            else:
+                await self.connector.take(from_http(form.headers, form.parts), HttpTarget("POST", url))
         except GatewayError as error:
             self._around.met[f"not taken {error.code}"] += 1
+            if isinstance(form, bytes):
+                return HttpAnswer(FAULT_STATUS, soap_refusal(error), repeated=False)
             return HttpAnswer(status_of(error.code), b"{}", repeated=False)
         return HttpAnswer(202, b"", repeated=False)
 

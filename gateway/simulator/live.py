@@ -1,7 +1,7 @@
 """The sandbox alive on loopback: the gateway as `ceg serve` builds it, and four banks with their connectors.
 
-The banks' sockets are bound first, because the trust file names their addresses; then come keys and
-trust file, the gateway, the connectors.  Everything ends when the context ends.
+The banks' sockets are bound first (Anhui's is an SFTP server), because the trust file names their addresses; then
+come keys and trust file, the gateway, the connectors.  Everything ends when the context ends.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from gateway.client.cases import Tools as CaseTools
 from gateway.client.chain_feed import ChainFeed, chain_starts
 from gateway.client.connector import Connector
 from gateway.client.connector_file import ConnectorFile
+from gateway.client.exchange_folder import ExchangeFolder
+from gateway.client.feed_desk import FeedDesk
 from gateway.client.folder_bank import FolderBank
 from gateway.client.office import MESSAGES_PATH, Setup
 from gateway.client.pace import Pace
@@ -33,8 +35,9 @@ from gateway.federation.channels.soap import SoapChannel
 from gateway.federation.members import Channel
 from gateway.federation.protocol import status_of
 from gateway.simulator.banks import SimulatedBank
-from gateway.simulator.people import MEMBERS
+from gateway.simulator.people import ANHUI, MEMBERS
 from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.simulator.sftp_host import sftp_host
 from gateway.storage.connector_schema import open_connector
 from gateway.system import SystemClock, SystemIds
 from gateway.web.member_api import read_multipart
@@ -108,7 +111,10 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         channel = HttpsChannel(session, TIMEOUT_S)
         waiting: dict[str, list[Connector]] = {member: [] for member in PUSHED}
         endpoints = {member: await _listen(stack, waiting[member], soap=_speaks_soap(member)) for member in PUSHED}
-        files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids)
+        host = await stack.enter_async_context(sftp_host(folder / "banks" / ANHUI))
+        endpoints[ANHUI] = host.endpoint
+        reach = {"private_key_file": host.login_key_file, "known_hosts_file": host.known_hosts_file}
+        files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids, reach)
         gateway = await build(files.settings, session, clock, ids, random.SystemRandom(), tools)
         listening = await stack.enter_async_context(serving(gateway))
         regions = {member: tools.regions[REGIONS[member]] for member in MEMBERS}
@@ -120,11 +126,12 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
             store = Store(await open_connector(folder / "banks" / f"{member}.db"))
             stack.push_async_callback(store.close)
             setup = Setup(
-                member, files.bank_keys[member], files.trust, listening.member_api, member not in PUSHED, case_tools, clock, ids,
+                member, files.bank_keys[member], files.trust, listening.member_api, member not in endpoints, case_tools, clock, ids,
                 random.SystemRandom(), HURRIED, SOAP_PATH if _speaks_soap(member) else MESSAGES_PATH,
             )  # fmt: skip
             own: MessageChannel = SoapChannel(session, TIMEOUT_S) if _speaks_soap(member) else channel
-            connectors[member] = Connector(setup, banks[member], store, own.post)
+            exchange = ExchangeFolder(host.exchange) if member == ANHUI else None
+            connectors[member] = Connector(setup, banks[member], store, own.post, exchange)
             waiting.get(member, []).append(connectors[member])
         works = [tasks.create_task(connector.run()) for connector in connectors.values()]
         addresses = {
@@ -141,7 +148,7 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
 
 @asynccontextmanager
 async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]:
-    """What `ceg connector` runs: one real bank's connector over a bank of folders, pushed to or polling as the trust file says.
+    """What `ceg connector` runs: one real bank's connector over a bank of folders; pushed to, polling or in files, as the trust file says.
 
     Raises SettingsError, TrustError; StorageError for a database of a newer program.
     """
@@ -153,17 +160,19 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
     regions = {each.id: tools.regions[each.region] for each in trust.data.members}
     soap = member.channel is Channel.SOAP
     pushed = soap or member.channel is Channel.PUSH
+    exchange = settings.exchange() if member.channel is Channel.SFTP else None
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         store = Store(await open_connector(settings.folder / "connector.db"))
         stack.push_async_callback(store.close)
-        bank = FolderBank(settings.folder, regions[member.id], await store.known_ids(), clock)
+        bank = FolderBank(settings.folder, regions[member.id], await store.known_rows(), clock)
         setup = Setup(
-            member.id, key, trust, settings.gateway_url, not pushed, CaseTools(regions, tools.mapper, tools.standard), clock, ids,
-            random.SystemRandom(), messages_path=SOAP_PATH if soap else MESSAGES_PATH,
+            member.id, key, trust, settings.gateway_url, member.channel is Channel.MAILBOX,
+            CaseTools(regions, tools.mapper, tools.standard), clock, ids, random.SystemRandom(),
+            messages_path=SOAP_PATH if soap else MESSAGES_PATH,
         )  # fmt: skip
         channel: MessageChannel = SoapChannel(session, TIMEOUT_S) if soap else HttpsChannel(session, TIMEOUT_S)
-        connector = Connector(setup, bank, store, channel.post)
+        connector = Connector(setup, bank, store, channel.post, exchange)
         if pushed:
             inbox = inbox_app([connector], member.endpoint, urlsplit(member.endpoint).path, soap=soap)
             runner = web.AppRunner(inbox, access_log=None)
@@ -172,6 +181,7 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
             await web.TCPSite(runner, settings.endpoint_host, settings.endpoint_port).start()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         works = [tasks.create_task(connector.run()), tasks.create_task(_watch(settings, connector))]
+        works.append(tasks.create_task(FeedDesk(connector.office, bank.feeds, settings.folder).run()))
         if settings.pull_url:
             pulled = CursorChannel(session, settings.pull_url, TIMEOUT_S, settings.pull_token())
             feed = ChainFeed(settings.folder / "feeds", pulled, chain_starts(region_settings()[member.region]), bank.accounts)

@@ -11,17 +11,23 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from gateway.errors import PeerUnavailableError
 from gateway.federation.channels.https import RETRY_STATUS, HttpAnswer
+from gateway.federation.channels.soap import understood
 from gateway.federation.framing import HttpForm, to_http
 from gateway.federation.message import Content
+from gateway.federation.soap_framing import to_soap
 from gateway.simulator.faults import FAIR, Weather
 
 GATEWAY_URL = "https://gateway.simulated"
 TIMEOUT_S = 15.0
 TAIL_LINES = 60
+
+
+Form: TypeAlias = HttpForm | bytes
+"""A message as it travels: a form over HTTP, or the bytes of a SOAP envelope."""
 
 
 class Trace:
@@ -57,7 +63,7 @@ class Listener(Protocol):
         """Work of this process: it ends when the process does."""
         ...
 
-    async def serve(self, url: str, form: HttpForm) -> HttpAnswer:
+    async def serve(self, url: str, form: Form) -> HttpAnswer:
         """Answer as the process's HTTP edge does; never raises."""
         ...
 
@@ -93,12 +99,15 @@ class Network:
     def line(self, sender: str) -> "Line":
         return Line(self, sender)
 
-    async def carry(self, sender: str, url: str, form: HttpForm) -> HttpAnswer:
-        """One post.  Raises PeerUnavailableError."""
+    def soap_line(self, sender: str) -> "SoapLine":
+        return SoapLine(self, sender)
+
+    async def carry(self, sender: str, url: str, form: Form) -> HttpAnswer:
+        """One post and whatever came back.  Raises PeerUnavailableError."""
         self.posts += 1
         number, fate = self.posts, self._fate()
         listener = next(found for prefix, found in self._listeners.items() if url.startswith(prefix))
-        self._trace.add("post", number, sender, listener.name, url.rpartition("/")[2], sum(len(part.data) for part in form.parts))
+        self._trace.add("post", number, sender, listener.name, url.rpartition("/")[2], _size(form))
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 answer = await self._exchange(number, sender, listener, url, form, fate)
@@ -106,8 +115,6 @@ class Network:
             self._trace.add("no answer", number)
             raise _unavailable("nothing came back") from None
         self._trace.add("answer", number, answer.status, len(answer.body), answer.repeated)
-        if answer.status in RETRY_STATUS:
-            raise _unavailable(str(answer.status))
         return answer
 
     def _fate(self) -> Fate:
@@ -122,7 +129,7 @@ class Network:
         self.met.update(name for name, holds in found.items() if holds)
         return fate
 
-    async def _exchange(self, number: int, sender: str, listener: Listener, url: str, form: HttpForm, fate: Fate) -> HttpAnswer:
+    async def _exchange(self, number: int, sender: str, listener: Listener, url: str, form: Form, fate: Fate) -> HttpAnswer:
         if fate.lost or self._apart(sender, listener):
             await self._never()
         arriving = asyncio.get_running_loop().create_future()
@@ -136,7 +143,7 @@ class Network:
         return answer
 
     async def _arrive(
-        self, number: int, listener: Listener, url: str, form: HttpForm, after_s: float, heard: asyncio.Future[HttpAnswer] | None
+        self, number: int, listener: Listener, url: str, form: Form, after_s: float, heard: asyncio.Future[HttpAnswer] | None
     ) -> None:
         """The bytes arrive, whether or not anybody still waits for the answer."""
         await asyncio.sleep(after_s)
@@ -169,7 +176,27 @@ class Line:
 
     async def post(self, url: str, token: str, contents: Sequence[Content]) -> HttpAnswer:
         """Raises PeerUnavailableError."""
-        return await self.network.carry(self.sender, url, to_http(token, contents))
+        answer = await self.network.carry(self.sender, url, to_http(token, contents))
+        if answer.status in RETRY_STATUS:
+            raise _unavailable(str(answer.status))
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class SoapLine:
+    """The same for a bank that speaks SOAP: what `SoapChannel` is in production."""
+
+    network: Network
+    sender: str
+
+    async def post(self, url: str, token: str, contents: Sequence[Content]) -> HttpAnswer:
+        """Raises PeerUnavailableError, PeerError."""
+        came = await self.network.carry(self.sender, url, to_soap(token, contents))
+        return understood(came.status, came.body)
+
+
+def _size(form: Form) -> int:
+    return len(form) if isinstance(form, bytes) else sum(len(part.data) for part in form.parts)
 
 
 def _unavailable(reason: str) -> PeerUnavailableError:

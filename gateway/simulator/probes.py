@@ -178,5 +178,6 @@ def bad_messages(prober: Prober, counter: Counter, learner: Learner, other: Lear
               lambda: prober.send(ANHUI, word(Act.DECIDE, decision()))),
         Probe("转出行自己认定", "a decision by the source bank", "transfer.not_your_role",
               lambda: prober.send(SHANGHAI, word(Act.DECIDE, decision()))),
-        Probe("尚未办理的动作", "an act not carried out yet", "transfer.not_yet", lambda: prober.send(SHANGHAI, word(Act.ENQUIRE))),
+        Probe("代替网关作出动作", "an act that is the gateway's own", "transfer.not_your_role",
+              lambda: prober.send(SHANGHAI, word(Act.EXPIRE))),
     )  # fmt: skip

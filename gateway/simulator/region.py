@@ -15,44 +15,52 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.app import DATABASE_FILE, Tools
 from gateway.client.cases import Tools as CaseTools
-from gateway.client.office import Setup
+from gateway.client.office import MESSAGES_PATH, Setup
 from gateway.client.pace import Pace
 from gateway.client.receipts import Judge
-from gateway.crypto.keys import SigningKey, write_secret_file
+from gateway.crypto.keys import EDDSA, SigningKey, write_secret_file
 from gateway.errors import SettingsError
-from gateway.federation.members import Status
+from gateway.federation.members import Channel, Status
 from gateway.federation.protocol import JTI_BYTES, SECRET_BYTES
 from gateway.federation.registry import TrustFile
 from gateway.model.canonical import b64url
-from gateway.model.documents import Withdrawal
-from gateway.model.transfer import BEFORE_DECISION, CLOSED, State
+from gateway.model.transfer import CLOSED, State
 from gateway.settings import Delivery, Settings
-from gateway.simulator.banks import SimulatedBank
+from gateway.simulator.banks import Mood, SimulatedBank
 from gateway.simulator.checkers import BankRecord, Evidence, change_found, check_all
-from gateway.simulator.faults import FAIR, GATEWAY, Fault, Kind, Plan, draw
+from gateway.simulator.coverage import reached, steps_of
+from gateway.simulator.faults import FAIR, GATEWAY, HOURS, Fault, Kind, Plan, Tempo, draw
+from gateway.simulator.forgetting import Lost, choose, differences, drop, is_gone, unnamed
+from gateway.simulator.holidays import Holidays
 from gateway.simulator.hosts import CHANGE_LEAF, Ail, BankHost, GatewayHost, Host, Surroundings
+from gateway.simulator.last_year import behind
 from gateway.simulator.network import GATEWAY_URL, Network, Trace
 from gateway.simulator.people import MEMBERS
 from gateway.simulator.reckoning import Export, audit_again, export_log, transfers_of
 from gateway.simulator.registrar import Registrar
-from gateway.simulator.sandbox import PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.simulator.sandbox import ALGORITHMS, CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
 from gateway.simulator.virtual_loop import VirtualClock, VirtualLoop
 from gateway.simulator.workload import Workload
 from gateway.storage.database import Write
 from gateway.storage.rows import TransferRow
 from gateway.storage.schema import upgrade
 from gateway.transferlog.checkpoint import Verifier, open_checkpoint
+from gateway.web.soap_api import SOAP_PATH
 
+T = TypeVar("T")
 EPOCH = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
-ENDS_WITHIN_S = 6 * 24 * 3600.0
-"""Virtual time in which everything must end once the weather is fair: the longest single wait is a day, and a few follow each other."""
-LOOK_S = 900.0
-WITHDRAWABLE = BEFORE_DECISION | {State.HELD}
-WITNESS_S = 3600.0
+DECEMBER = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
+LATE_DECEMBER = datetime(2026, 12, 30, 1, 0, tzinfo=UTC)
+"""Where runs of weeks and of hours begin in which the next year's holidays are not known yet."""
+LOOKS_TO_WITNESS = 4
+ATTEND_EVERY = 6
+"""Looks at an open case after which its people say once more what would end it."""
+PAUSES_TO_DIGEST = 36
+"""A state digest is due after so many of the longest pauses between tries: every few virtual hours, or days."""
 
 
 class SeededIds:
@@ -72,8 +80,17 @@ class Region:
     """One run.  `play` gives what did not hold."""
 
     def __init__(
-        self, folder: Path, loop: VirtualLoop, tools: Tools, chance: Callable[[str], Random], logged: list[dict[str, Any]]
+        self,
+        folder: Path,
+        loop: VirtualLoop,
+        tools: Tools,
+        chance: Callable[[str], Random],
+        logged: list[dict[str, Any]],
+        tempo: Tempo,
+        holidays: Holidays,
     ) -> None:
+        self._tempo = tempo
+        self._holidays = holidays
         self.met: Counter[str] = Counter()
         self.trace = Trace(loop)
         self.evidence: Evidence | None = None
@@ -85,17 +102,18 @@ class Region:
         self._heads: list[tuple[int, bytes]] = []
         self._keys = 0
         self._cuts: Counter[str] = Counter()
+        self._lost: list[Lost] = []
         self._renewing = {member: asyncio.Lock() for member in MEMBERS}
 
-    async def play(self, hours: float) -> list[str]:
-        plan = draw(self._chance("plan"), hours)
+    async def play(self, plan: Plan | None = None) -> list[str]:
+        plan = plan or draw(self._chance("plan"), self._tempo)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._build(plan)
             running = [tasks.create_task(host.keep()) for host in self._hosts]
             running.append(tasks.create_task(self._witness()))
             await self._storm(plan)
-            await self._heal()
+            await self._heal(plan)
             wrong = await self._all_end()
             wrong += await self._judge(plan)
             for task in running:
@@ -110,36 +128,60 @@ class Region:
         chance, loop, folder = self._chance, self._loop, self._folder
         around = Surroundings(loop, Network(chance("network"), self.trace, self._spawn), self.trace, self.met, self._spawn)
         self._network = around.network
-        self._clock = VirtualClock(loop, EPOCH)
+        late = LATE_DECEMBER if self._tempo is HOURS else DECEMBER
+        self._epoch = EPOCH if plan.holidays_known_at is None else late
+        self._clock = VirtualClock(loop, self._epoch)
+        self._gateway_clock = VirtualClock(loop, self._epoch)
         shutil.copytree(_template(), folder, dirs_exist_ok=True)
         endpoints = {member: f"https://{REGIONS[member]}.simulated/inbox" for member in PUSHED}
         self._files = prepare(folder, endpoints, self._clock, SeededIds(chance("registry")))
-        pace = chance("pace")
-        idle_s, poll_s = pace.choice((300.0, 900.0, 1800.0)), pace.choice((300.0, 900.0, 1800.0))
+        pace, tempo = chance("pace"), self._tempo
+        idle_s, poll_s = pace.choice(tempo.looks_s), pace.choice(tempo.looks_s)
         self._gateway = GatewayHost(
-            _settings(self._files, idle_s), self._clock, SeededIds(chance("gateway ids")), chance("gateway"), self._tools, around
+            _settings(self._files, idle_s, tempo), self._gateway_clock, SeededIds(chance("gateway ids")), chance("gateway"), self._tools, around
         )
         regions = {member: self._tools.regions[REGIONS[member]] for member in MEMBERS}
-        case_tools = CaseTools(regions, self._tools.mapper, self._tools.standard)
+        self._case_tools = case_tools = CaseTools(regions, self._tools.mapper, self._tools.standard)
         self._banks: dict[str, BankHost] = {}
         for member in MEMBERS:
-            clock = VirtualClock(loop, EPOCH)
+            clock = VirtualClock(loop, self._epoch)
             setup = Setup(
                 member, self._files.bank_keys[member], self._files.trust, GATEWAY_URL, member not in PUSHED, case_tools, clock,
-                SeededIds(chance(f"{member} ids")), chance(member), Pace(1.0, 300.0, idle_s, poll_s),
+                SeededIds(chance(f"{member} ids")), chance(member), Pace(1.0, tempo.longest_s / 2, idle_s, poll_s),
+                SOAP_PATH if CHANNELS.get(member) is Channel.SOAP else MESSAGES_PATH,
             )  # fmt: skip
-            bank = SimulatedBank(member, regions[member], self._clock)
+            bank = SimulatedBank(member, regions[member], self._clock, self._mood)
             self._banks[member] = BankHost(setup, bank, folder / f"{member}.db", clock, around)
             if member in PUSHED:
                 self._network.listen(endpoints[member], self._banks[member])
         self._network.listen(GATEWAY_URL, self._gateway)
         self._hosts: list[Host] = [self._gateway, *self._banks.values()]
         self._registrar = Registrar(self._files, self._clock, self._tell)
-        self._workload = Workload(self._banks, SeededIds(chance("people's ids")), chance("people"), self.met)
+        self._workload = Workload(
+            self._banks, SeededIds(chance("people's ids")), chance("people"), self.met, self._look,
+            lambda parties: self._registrar.trust.presiding(self._clock.now(), parties),
+        )  # fmt: skip
         self.trace.add("plan", plan)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self._tasks.create_task(work)
+
+    def _mood(self, transfer: str, question: str) -> Mood:
+        """The same whenever, and however often, it is asked."""
+        chance = self._chance(f"{transfer} {question}")
+        after = timedelta(seconds=chance.choice(self._tempo.lies_s))
+        life = self._workload.conduct.lives.get(transfer)
+        if life is not None and life.aim is not None:
+            return Mood(timedelta(seconds=self._tempo.storm_s if question in life.aim.lies else 0.0))
+        return Mood(after, chance.choice((0, 0, 0, 1, 1, 2)))
+
+    async def _look(self, transfer: str) -> Mapping[str, Any] | None:
+        """The status page, as anybody who may see it sees it."""
+        if not self._gateway.up:
+            return None
+        task = self._gateway.spawn(self._gateway.gateway.parts.status.show(transfer, ""))
+        await asyncio.wait([task])
+        return None if task.cancelled() or task.exception() is not None else task.result()
 
     def _tell(self, trust: TrustFile) -> None:
         """The banks are brought the new trust file, each at its own time."""
@@ -158,8 +200,7 @@ class Region:
 
     async def _storm(self, plan: Plan) -> None:
         self._network.weather = plan.weather
-        people = self._chance("cases")
-        work = self._workload.plan(plan.storm_s, people.randrange(5, 10), people.randrange(12), consent_ends=plan.consent_ends)
+        work = self._workload.plan(plan.storm_s, self._tempo, consent_ends=plan.consent_ends)
         if plan.consent_ends:
             self.met[Kind.CONSENT_ENDS] += 1
         async with asyncio.TaskGroup() as tasks:
@@ -167,6 +208,8 @@ class Region:
                 tasks.create_task(_after(at, what))
             for fault in plan.faults:
                 tasks.create_task(_after(fault.at, partial(self._strike, fault)))
+            if plan.holidays_known_at is not None:
+                tasks.create_task(_after(plan.holidays_known_at, self._know_holidays))
             for member in MEMBERS:
                 tasks.create_task(_after(plan.storm_s * self._chance(f"{member} signs").random(), partial(self._sign, member)))
 
@@ -186,6 +229,14 @@ class Region:
                 clock.skew = timedelta(seconds=fault.amount)
                 await self._lasting(fault)
                 clock.skew = timedelta(0)
+            case Kind.CLOCK_JUMP:
+                self._gateway_clock.skew = timedelta(seconds=fault.amount)
+                await self._lasting(fault)
+                self._gateway_clock.skew = timedelta(0)
+            case Kind.TABLES_BEHIND:
+                await self._tables_behind(fault)
+            case Kind.FORGETS:
+                await self._forget(self._banks[fault.who])
             case Kind.KEY_ROTATED | Kind.KEY_REVOKED:
                 await self._new_key(fault)
             case Kind.SUSPENDED:
@@ -197,9 +248,39 @@ class Region:
             case _:
                 host.ails.extend([Ail(fault.kind, fault.leaves_only)] * max(1, int(fault.amount)))
 
+    async def _forget(self, bank: BankHost) -> None:
+        """A bank's disk loses a message that it had acknowledged."""
+        cases = await _outcome(self._gateway, transfers_of(self._gateway.gateway)) if self._gateway.up else None
+        open_ = {row["transfer"] for row in cases or () if State(row["state"]) not in CLOSED}
+        if not bank.up:
+            return
+        chance = self._chance(f"{bank.name} forgets {len(self._lost)}")
+        row = await _outcome(bank, choose(bank.connector.store, chance, open_.__contains__))
+        if row is None:
+            return
+        await _outcome(bank, drop(bank.connector.store, row))
+        await bank.standing()  # it may have died of it, with the loss on its disk
+        if await _outcome(bank, is_gone(bank.connector.store, row)):
+            self._lost.append(Lost(bank.name, row.seq or 0, row.jti))
+            self.met["lost after it was acknowledged"] += 1
+            self.trace.add("forgets", bank.name, row.seq)
+
+    async def _tables_behind(self, fault: Fault) -> None:
+        """A bank still works with last year's tables, and puts the new ones in later."""
+        bank = self._banks[fault.who]
+        present = bank.setup.tools
+        bank.use(tools=behind(present))
+        await self._lasting(fault)
+        bank.use(tools=present)
+
+    async def _know_holidays(self) -> None:
+        self.trace.add("holidays known")
+        self.met["fault holidays known late"] += 1
+        self._holidays.grow()
+
     async def _sign(self, member: str) -> None:
-        """What lay about there is decided from now on."""
-        self._banks[member].bank.signed = True
+        """What lay about there is decided from now on; where a run goes on for weeks people take their time."""
+        self._banks[member].bank.signed = self._tempo is HOURS
 
     async def _lasting(self, fault: Fault) -> None:
         await asyncio.sleep(fault.lasts)
@@ -220,7 +301,7 @@ class Region:
     async def _renew_key(self, fault: Fault) -> None:
         bank = self._banks[fault.who]
         self._keys += 1
-        key = SigningKey.from_seed(sha256(f"{fault.who} key {self._keys}".encode()).digest())
+        key = SigningKey.from_seed(sha256(f"{fault.who} key {self._keys}".encode()).digest(), ALGORITHMS[fault.who])
         self._registrar.add_key(fault.who, key)
         if fault.kind is Kind.KEY_REVOKED:
             self._registrar.revoke_others(fault.who, key)
@@ -230,7 +311,7 @@ class Region:
             await self._lasting(fault)
             self._registrar.revoke_others(fault.who, bank.setup.key)
 
-    async def _heal(self) -> None:
+    async def _heal(self, plan: Plan) -> None:
         """Fair weather: everybody up, reachable, on time; and the banks' people sign what lay about."""
         self.trace.add("heals")
         self._network.weather = FAIR
@@ -241,6 +322,11 @@ class Region:
         for bank in self._banks.values():
             bank.clock.skew = timedelta(0)
             bank.bank.signed = True
+            if bank.setup.tools is not self._case_tools:
+                bank.use(tools=self._case_tools)
+        self._gateway_clock.skew = timedelta(0)
+        if plan.holidays_known_at is not None:
+            self._holidays.grow()
         for host in self._hosts:
             await host.standing()
 
@@ -249,7 +335,7 @@ class Region:
     async def _witness(self) -> None:
         """Somebody who keeps every checkpoint; a log that shrinks is seen at once."""
         while True:
-            await asyncio.sleep(WITNESS_S)
+            await asyncio.sleep(self._tempo.watch_s * LOOKS_TO_WITNESS)
             if self._gateway.up:
                 task = self._gateway.spawn(self._gateway.gateway.ledger.head())
                 await asyncio.wait([task])
@@ -261,36 +347,38 @@ class Region:
         self._heads.append((checkpoint.size, checkpoint.root))
 
     async def _all_end(self) -> list[str]:
-        """Wait until nothing is open, owed or kept.  A case whose consent ended is withdrawn by its bank, since nothing else can end it."""
-        deadline = self._loop.time() + ENDS_WITHIN_S
-        withdrawn: set[str] = set()
+        """Wait until nothing is open, owed or kept, while everybody does what is asked of him."""
+        deadline = self._loop.time() + self._tempo.ends_s
+        attended: dict[str, tuple[int, int]] = {}
         left: list[str] = []
         while self._loop.time() < deadline:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._tempo.watch_s)
             for host in self._hosts:
                 await host.standing()
-            left = await self._left_open(withdrawn)
+            left = await self._left_open(attended)
             if not left:
                 self.met["cases"] += len(await transfers_of(self._gateway.gateway))
                 return []
-        return [f"all_end: still open after {ENDS_WITHIN_S / 3600:.0f} h of fair weather: {each}" for each in left[:8]]
+        return [f"all_end: still open after {self._tempo.ends_s / 3600:.0f} h of fair weather: {each}" for each in left[:8]]
 
-    async def _left_open(self, withdrawn: set[str]) -> list[str]:
+    async def _left_open(self, attended: dict[str, tuple[int, int]]) -> list[str]:
         gateway = self._gateway.gateway
         left = []
         for row in await transfers_of(gateway):
             if State(row["state"]) in CLOSED:
                 continue
             left.append(f"{row['transfer'][:8]} {row['state']}, waiting on {row['waiting_on']}")
-            if State(row["state"]) in WITHDRAWABLE and row["transfer"] not in withdrawn and await self._consent_ended(row):
-                withdrawn.add(row["transfer"])
-                self.met["withdrawn for an ended consent"] += 1
-                await self._banks[row["facing"]].connector.withdraw(row["transfer"], Withdrawal("consent_withdrawn", "授权已到期"))
+            ver, looks = attended.get(row["transfer"], (-1, 0))
+            attended[row["transfer"]] = row["ver"], looks + 1 if ver == row["ver"] else 0
+            if attended[row["transfer"]][1] % ATTEND_EVERY == 0:
+                ended, again = await self._consent_ended(row), attended[row["transfer"]][1] > 0
+                await self._workload.conduct.attend(row, consent_ended=ended, again=again)
         left += [
             f"owed to {lane}: {count} {state}"
             for lane, state, count in await gateway.parts.status.owed_counts()
             if state in {"new", "ready"}
         ]
+        left += unnamed(self._lost, await differences(gateway.database, MEMBERS))
         for member, bank in self._banks.items():
             store = bank.connector.store
             left += [f"{member} still has to send {row.act} ({row.last_error})" for row in await store.due("9999", 8)]
@@ -311,7 +399,9 @@ class Region:
         self.evidence = evidence = await self._evidence(export)
         self.met.update(f"leaf {leaf.type}" for leaf in evidence.leaves)
         self.met.update(f"ended {case['state']}" for case in evidence.cases.values())
-        self.trace.add("log", export.report.size, export.report.root.hex())
+        self.steps = steps_of(evidence.leaves)
+        self.met.update(f"row {name}" for name in reached(self.steps).elements())
+        self.trace.add("log", export.report.size, _without_signatures(evidence))
         wrong = check_all(evidence)
         if plan.leaf_changed and not wrong:
             wrong += await self._change_leaf(export)
@@ -332,6 +422,7 @@ class Region:
         return Evidence(
             cases, banks, export, self._tools.standard, self._heads, self._workload.learners, self._logged, stored,
             [each for host in self._hosts for each in host.unexpected], self._clock.now(),
+            self._lost, await differences(gateway.database, MEMBERS),
         )  # fmt: skip
 
     async def _change_leaf(self, export: Export) -> list[str]:
@@ -352,30 +443,49 @@ async def _after(at: float, what: Callable[[], Coroutine[Any, Any, Any]]) -> Non
     await what()
 
 
+async def _outcome(host: Host, work: Coroutine[Any, Any, T]) -> T | None:
+    """What came of some work inside a process; None where that died over it."""
+    task: asyncio.Task[T] = host.spawn(work)
+    await asyncio.wait([task])
+    return None if task.cancelled() or task.exception() is not None else task.result()
+
+
+def _without_signatures(evidence: Evidence) -> str:
+    """One digest over all leaves.  A signature under ES256 is another one each time, so what was signed stands for it."""
+    whole = sha256()
+    for raw, leaf in zip(evidence.export.leaves, evidence.leaves, strict=True):
+        signature = leaf.envelope.rpartition(".")[2].encode("ascii")
+        whole.update(raw.replace(signature, b"") if signature else raw)
+    return whole.hexdigest()
+
+
 def _verifiers(files: SandboxFiles) -> Sequence[Verifier]:
     return Judge(files.trust).verifiers
 
 
-def _settings(files: SandboxFiles, idle_s: float) -> Settings:
+def _settings(files: SandboxFiles, idle_s: float, tempo: Tempo) -> Settings:
     """Production's patience; lanes look about more rarely, since every look costs real time."""
     own = files.settings
+    trust_s, deadlines_s = tempo.rounds_s
     sections = {
-        "delivery": Delivery(idle_s=idle_s),
-        "trust": own.trust.model_copy(update={"poll_s": 30.0}),
-        "deadlines": own.deadlines.model_copy(update={"poll_s": 1800.0}),
+        "delivery": Delivery(
+            idle_s=idle_s, most_s=tempo.longest_s, acknowledge_s=tempo.acknowledge_s, digest_every_s=tempo.longest_s * PAUSES_TO_DIGEST
+        ),
+        "trust": own.trust.model_copy(update={"poll_s": trust_s}),
+        "deadlines": own.deadlines.model_copy(update={"poll_s": deadlines_s}),
     }
     return own.model_copy(update=sections)
 
 
 @cache
 def _template() -> Path:
-    """Keys that follow from their names (all EdDSA: its signatures repeat), secrets, an empty migrated database; made once a process."""
+    """Keys that follow from their names, secrets, an empty migrated database; made once a process."""
     folder = Path(mkdtemp(prefix="sim-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     keys = folder / "keys"
     keys.mkdir()
     for name in ("registry", "gateway", "log", *MEMBERS):
-        SigningKey.from_seed(sha256(f"simulated {name}".encode()).digest()).save(keys / f"{name}.pem")
+        SigningKey.from_seed(sha256(f"simulated {name}".encode()).digest(), ALGORITHMS.get(name, EDDSA)).save(keys / f"{name}.pem")
     for name in ("master", "pseudonym", "nullifier"):
         write_secret_file(keys / f"{name}.key", sha256(f"simulated {name}".encode()).digest())
     (folder / "gateway").mkdir()

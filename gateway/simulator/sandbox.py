@@ -33,8 +33,9 @@ BANK_NAMES: Mapping[str, Name] = {
 }
 CITY_CODES: Mapping[str, str] = {SHANGHAI: "310000", JIANGSU: "320000", ZHEJIANG: "330000", ANHUI: "340000"}
 PUSHED = (SHANGHAI, JIANGSU)
-"""Members with an endpoint; the others poll."""
-CHANNELS: Mapping[str, Channel] = {SHANGHAI: Channel.PUSH, JIANGSU: Channel.SOAP}
+"""Members that listen for the gateway over HTTP."""
+CHANNELS: Mapping[str, Channel] = {SHANGHAI: Channel.PUSH, JIANGSU: Channel.SOAP, ANHUI: Channel.SFTP}
+"""How a member with an endpoint is reached; one without polls its mailbox."""
 ALGORITHMS: Mapping[str, str] = {SHANGHAI: ES256, JIANGSU: EDDSA, ZHEJIANG: ES256, ANHUI: EDDSA}
 _SECRETS = ("master", "pseudonym", "nullifier")
 
@@ -60,8 +61,13 @@ class SandboxFiles:
         return trust
 
 
-def prepare(folder: Path, endpoints: Mapping[str, str], clock: Clock, ids: IdSource) -> SandboxFiles:
-    """Make or refresh the sandbox; `endpoints` maps the pushed members to their URLs.  Raises SettingsError."""
+def prepare(
+    folder: Path, endpoints: Mapping[str, str], clock: Clock, ids: IdSource, sftp: Mapping[str, Path] | None = None
+) -> SandboxFiles:
+    """Make or refresh the sandbox; `endpoints` maps members to their URLs, `sftp` holds the gateway's key files for a server of files.
+
+    Raises SettingsError.
+    """
     keys = folder / "keys"
     keys.mkdir(parents=True, exist_ok=True)
     for name in _SECRETS:
@@ -74,7 +80,7 @@ def prepare(folder: Path, endpoints: Mapping[str, str], clock: Clock, ids: IdSou
     earlier = read_trust(trust_file.read_bytes()) if trust_file.exists() else None
     trust = TrustFile(_trust_data(earlier, now, endpoints, gateway, log, banks))
     (folder / "registry.jwk.json").write_text(json.dumps(registry.verify_key.jwk), "ascii")
-    files = SandboxFiles(folder, trust_file, registry, gateway, log, banks, trust, _settings(folder))
+    files = SandboxFiles(folder, trust_file, registry, gateway, log, banks, trust, _settings(folder, sftp or {}))
     files.issue(trust)
     return files
 
@@ -109,8 +115,8 @@ def _trust_data(
     members = tuple(
         Member(
             id=member, name=BANK_NAMES[member], region=REGIONS[member], city_code=CITY_CODES[member],
-            endpoint=endpoints[member] if member in PUSHED else "",
-            channel=CHANNELS.get(member, Channel.MAILBOX), status=Status.ACTIVE,
+            endpoint=endpoints.get(member, ""),
+            channel=CHANNELS[member] if member in endpoints else Channel.MAILBOX, status=Status.ACTIVE,
             contact=f"{REGIONS[member]}@sandbox.example", keys=held(banks[member]),
         )
         for member in MEMBERS
@@ -162,7 +168,7 @@ def suspend_agreement(files: SandboxFiles, trust: TrustFile, source: str, accept
     return TrustFile(replace(data, serial=data.serial + 1, issued_at=now.replace(microsecond=0), agreements=agreements))
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: Path, sftp: Mapping[str, Path]) -> Settings:
     """A gateway on loopback, on ports nobody chose, in a hurry."""
     keys = folder / "keys"
     return Settings.load(
@@ -181,5 +187,6 @@ def _settings(folder: Path) -> Settings:
             **{f"{name}_key_file": keys / f"{name}.key" for name in _SECRETS},
         },
         delivery={"first_s": 0.2, "most_s": 5.0, "acknowledge_s": 15.0, "idle_s": 0.5, "timeout_s": 10.0},
+        sftp={**sftp, "poll_s": 0.2, "acknowledge_s": 15.0, "timeout_s": 10.0},
         log={"origin": ORIGIN},
     )

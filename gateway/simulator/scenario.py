@@ -23,11 +23,15 @@ import structlog
 
 from gateway.app import Tools, load_tools
 from gateway.simulator.checkers import Evidence
+from gateway.simulator.coverage import table as coverage_table
+from gateway.simulator.faults import Tempo, tempo_of
+from gateway.simulator.holidays import holidays
 from gateway.simulator.region import Region
 from gateway.simulator.virtual_loop import VirtualLoop
 
-HOURS = 10.0
 SHOWN_MAX = 20
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of one's own is made in it)
+"""Where there is one: processes are killed here, not machines, so nothing need reach a disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,19 @@ class Chance(random.Random):
         return cls(f"{seed}/{who}")
 
 
-def run(seed: int, hours: float = HOURS, kept: list[Evidence] | None = None) -> Outcome:
-    """Storm of about `hours`, heal, everything ends, all checks.  `kept` is given what the checks were made of."""
-    loop = VirtualLoop()
-    with TemporaryDirectory(prefix="sim-", ignore_cleanup_errors=True) as folder, _caught_logs() as logged:
-        region = Region(Path(folder), loop, tools(), lambda who: Chance.of(seed, who), logged)
+def run(seed: int, tempo: Tempo | None = None, kept: list[Evidence] | None = None, *, inline: bool = True) -> Outcome:
+    """Storm, heal, everything ends, all checks.
+
+    Without a `tempo` it is the seed's own; `kept` is given what the checks were made of.  Databases work `inline`, at twice the pace,
+    or on threads of their own as in production: the trace is then another one, and repeats as well.
+    """
+    loop = VirtualLoop(inline=inline)
+    folder = TemporaryDirectory(prefix="sim-", ignore_cleanup_errors=True, dir=MEMORY if MEMORY.is_dir() else None)
+    with folder as place, caught_logs() as logged, holidays() as table:
+        region = Region(Path(place), loop, tools(), lambda who: Chance.of(seed, who), logged, tempo or tempo_of(seed), table)
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                wrong = runner.run(region.play(hours))
+                wrong = runner.run(region.play())
             if kept is not None and region.evidence is not None:
                 kept.append(region.evidence)
         except Exception as fault:  # noqa: BLE001 (whatever stops a run is that run's result, and the others go on)
@@ -84,7 +93,7 @@ def _told(fault: BaseException) -> str:
 
 
 @contextmanager
-def _caught_logs() -> Iterator[list[dict[str, Any]]]:
+def caught_logs() -> Iterator[list[dict[str, Any]]]:
     """Every log line of the run, and none on the screen."""
     lines: list[dict[str, Any]] = []
 
@@ -133,7 +142,9 @@ def _report(outcomes: Iterable[Outcome], started: float) -> int:
             sys.stdout.flush()
     took = time.perf_counter() - started
     if seeds > 1:
-        sys.stdout.write("".join(f"  {name}: {count}\n" for name, count in sorted(met.items())))
+        rows = {name.removeprefix("row "): count for name, count in met.items() if name.startswith("row ")}
+        sys.stdout.write("".join(f"  {name}: {count}\n" for name, count in sorted(met.items()) if not name.startswith("row ")))
+        sys.stdout.write(coverage_table(rows) + "\n")
         pace = hours / 24 / (took / 60)
         sys.stdout.write(f"{seeds} seeds, {bad} failed, {events} events; {hours:.0f} virtual hours in {took:.0f} s: ")
         sys.stdout.write(f"{pace:.0f} virtual days a real minute\n")

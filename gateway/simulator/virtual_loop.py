@@ -3,7 +3,8 @@
 Database calls run on threads of their own, in real time.  So `Turns` lets one call run at a time, in the
 order in which they were issued; while one is outstanding time stands still, and what its thread
 brings is applied only when nothing else is left to do.  Then the order of everything that happens
-follows from the seed alone, however slow a query was.
+follows from the seed alone, however slow a query was.  Or (`inline`) they run where they are called, at
+twice the pace: nothing else runs meanwhile, and so nothing can overtake them.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ class _Idle(selectors.SelectSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Time begins at 0 and moves only by jumps.  `turns` is what databases are opened with."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, inline: bool = False) -> None:
         self._now = 0.0
         self._arrived: deque[Callable[[], object]] = deque()
         self._gate = threading.Condition()
@@ -45,7 +46,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(idle)
         idle.idle = self._idle
         self._clock_resolution = 1e-6  # coarser than a float's step after years: else a timer that is due never fires
-        self.turns = Turns()
+        self.turns = Turns(inline=inline)
 
     def time(self) -> float:
         return self._now
@@ -82,13 +83,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class Turns:
     """Database calls, one at a time, first come first served."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, inline: bool = False) -> None:
+        self.inline = inline
         self._order = asyncio.Lock()
         self.outstanding = False
         self.taken = 0
 
     async def take(self, call: Callable[[], Awaitable[T]]) -> T:
         """Run `call` when its turn has come.  A call once begun is waited for even by a task that is being cancelled."""
+        if self.inline:
+            self.taken += 1
+            await asyncio.sleep(0)  # as with a thread, somebody else may come first
+            return await call()
         async with self._order:
             self.outstanding = True
             self.taken += 1

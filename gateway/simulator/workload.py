@@ -20,6 +20,8 @@ from gateway.errors import GatewayError, StorageError
 from gateway.model.documents import Withdrawal
 from gateway.simulator.applications import Counter
 from gateway.simulator.banks import Programme
+from gateway.simulator.conduct import AIMS, Conduct, Life, Look
+from gateway.simulator.faults import HOURS, Tempo
 from gateway.simulator.hosts import BankHost
 from gateway.simulator.ledgers import Entry
 from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
@@ -34,17 +36,32 @@ TRIES = 3
 class Workload:
     """One run's.  `learners` are all there are; `opened` maps a transfer to the bank that opened it."""
 
-    def __init__(self, banks: Mapping[str, BankHost], ids: Any, chance: Random, met: Tally[str]) -> None:
+    def __init__(
+        self,
+        banks: Mapping[str, BankHost],
+        ids: Any,
+        chance: Random,
+        met: Tally[str],
+        look: Look,
+        presiding: Callable[[frozenset[str]], str | None],
+    ) -> None:
         self._banks = banks
         self._chance = chance
         self._met = met
         self._ids = ids
+        self._tempo = HOURS
+        self._until_s = 0.0
+        self._first_aim = 0
+        self.conduct = Conduct(banks, self.ask, look, presiding, met)
         self.learners: list[Learner] = []
         self.opened: dict[str, str] = {}
 
-    def plan(self, storm_s: float, cases: int, first_pair: int, *, consent_ends: bool) -> list[tuple[float, Step]]:
+    def plan(self, storm_s: float, tempo: Tempo, *, consent_ends: bool) -> list[tuple[float, Step]]:
         """`(when, what)`: the cases over the pairs in turn, one race, and what comes after a case was opened."""
         chance = self._chance
+        self._tempo, self._until_s = tempo, storm_s
+        cases, first_pair = chance.randrange(*tempo.cases), chance.randrange(len(PAIRS))
+        self._first_aim = chance.randrange(len(AIMS))
         work: list[tuple[float, Step]] = []
         for number in range(cases):
             source, accepting = PAIRS[(first_pair + number * 5) % len(PAIRS)]
@@ -56,7 +73,8 @@ class Workload:
             work.append((chance.random() * storm_s * 0.8, self._race))
         return work
 
-    def _learner(self, home: str, *entries: Entry) -> Learner:
+    def learner(self, home: str, *entries: Entry) -> Learner:
+        """Somebody new, with these achievements in the bank's books."""
         learner = make_learner(len(self.learners), home, self._chance)
         self.learners.append(learner)
         self._banks[home].bank.enter(learner, entries)
@@ -68,51 +86,80 @@ class Workload:
         entries = [Entry("course", f"2023{number:07d}", chance.choice(COURSES), 70 + chance.randrange(30))]
         if chance.random() < 0.7:
             entries.append(Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate_number(source, number)))
-        learner = self._learner(source, *entries)
+        learner = self.learner(source, *entries)
         if chance.random() < 0.9:
             self._banks[accepting].bank.enrol(learner)
         if pulled and chance.random() < 0.15:
             self._banks[source].bank.review(learner)
         facing = accepting if pulled else source
-        after = chance.choice(("nothing", "nothing", "withdraw", "again"))
+        after = chance.choice(("live", "live", "live", "live", "live", "nothing", "withdraw", "again"))
         wait_s = chance.choice((1.0, 60.0, 3600.0)) * chance.random()
+        own, acts = Random(f"{chance.random()}"), chance.randrange(1, self._tempo.acts_max + 1)  # noqa: S311 (a simulation's chance)
 
         def make(counter: Counter) -> Application:
             bank = self._banks[source].bank
             given = counter.pulled(bank, accepting, learner, programme) if pulled else counter.pushed(bank, accepting, learner, programme)
             return given if lasting is None else _ending(given, lasting)
 
+        records = self._banks[source].bank.record_ids(learner)
         message = await self._open(facing, make)
-        if message is None or after == "nothing":
+        if message is None:
+            return
+        aim = AIMS[(number + self._first_aim) % len(AIMS)] if own.random() < self._tempo.aims else None
+        life = Life(message.scope, learner, source, accepting, facing, records, aim)
+        self.conduct.lives[life.transfer] = life
+        if after == "live":
+            await self.conduct.live(life, own, acts, self._tempo.waits_s, self._until_s)
+            if own.random() < 0.5:
+                await self._apply_again(life)
+        if after in {"live", "nothing"}:
             return
         await asyncio.sleep(wait_s)
         if after == "withdraw":
             self._met["withdrawal asked"] += 1
-            await self._ask(facing, lambda bank: bank.connector.withdraw(message.scope, Withdrawal("learner_request", "学习者要求撤回")))
+            await self.ask(facing, lambda bank: bank.connector.withdraw(message.scope, Withdrawal("learner_request", "学习者要求撤回")))
         else:
             self._met["asked again"] += 1
-            await self._ask(facing, lambda bank: bank.connector.resend(message.jti))
+            await self.ask(facing, lambda bank: bank.connector.resend(message.jti))
+
+    async def _apply_again(self, life: Life) -> None:
+        """The same records once more, at another bank, which asks for them: what is spent or taken there is nothing to be had here."""
+        accepting = next(member for member in MEMBERS if member not in {life.source, life.accepting})
+        self._banks[accepting].bank.enrol(life.learner)
+        self._met["applied again"] += 1
+        bank = self._banks[life.source].bank
+        message = await self._open(accepting, lambda counter: counter.pulled(bank, accepting, life.learner))
+        if message is not None:
+            self.conduct.lives[message.scope] = Life(message.scope, life.learner, life.source, accepting, accepting, life.records)
 
     async def _race(self) -> None:
         """One certificate, recorded at two banks, offered by both at the same moment."""
         number = len(self.learners)
         certificate = certificate_number(JIANGSU, number)
-        learner = self._learner(JIANGSU, Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate))
+        learner = self.learner(JIANGSU, Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate))
         self._banks[ANHUI].bank.enter(learner, [Entry("certificate", f"race{number}", "养老护理员", 80, certificate)])
         for member in (SHANGHAI, ZHEJIANG):
             self._banks[member].bank.enrol(learner)
         self._met["race"] += 1
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._open(JIANGSU, lambda counter: counter.pushed(self._banks[JIANGSU].bank, SHANGHAI, learner)))
-            both.create_task(self._open(ANHUI, lambda counter: counter.pushed(self._banks[ANHUI].bank, ZHEJIANG, learner)))
+            both.create_task(self.offer(JIANGSU, SHANGHAI, learner))
+            both.create_task(self.offer(ANHUI, ZHEJIANG, learner))
+
+    async def offer(self, source: str, accepting: str, learner: Learner) -> None:
+        """The learner applies at the source bank with everything it has."""
+        bank = self._banks[source].bank
+        records = bank.record_ids(learner)
+        message = await self._open(source, lambda counter: counter.pushed(bank, accepting, learner))
+        if message is not None:
+            self.conduct.lives[message.scope] = Life(message.scope, learner, source, accepting, source, records)
 
     async def _open(self, facing: str, make: Callable[[Counter], Application]) -> Outgoing | None:
-        message: Outgoing | None = await self._ask(facing, lambda bank: bank.connector.submit(make(Counter(bank.setup.clock, self._ids))))
+        message: Outgoing | None = await self.ask(facing, lambda bank: bank.connector.submit(make(Counter(bank.setup.clock, self._ids))))
         if message is not None:
             self.opened[message.scope] = facing
         return message
 
-    async def _ask(self, member: str, what: Callable[[BankHost], Coroutine[Any, Any, Any]]) -> Any:
+    async def ask(self, member: str, what: Callable[[BankHost], Coroutine[Any, Any, Any]]) -> Any:
         """Have the bank's connector do it.  Whoever does not hear that it was done asks again."""
         bank = self._banks[member]
         for _ in range(TRIES):

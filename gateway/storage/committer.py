@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from gateway.errors import StorageBusyError, StorageError
-from gateway.storage.database import Database, FencedError, Read, Row, Write
+from gateway.storage.database import Database, FencedError, Read, Row, UnreadError, Write
 
 BATCH_MAX = 1024
 WAITING_MAX = 8192
@@ -138,6 +138,8 @@ class Committer(Generic[C, R]):
                 await self._database.group(self._decider.plan(changes), decide)
             except FencedError:
                 await self._decider.reset()
+                continue
+            except UnreadError:  # the decider knows now what to ask for
                 continue
             decided[-1].after()
             self.batches += 1

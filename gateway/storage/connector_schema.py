@@ -5,6 +5,7 @@ schema is a script here; Alembic stays with the gateway's database.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +14,17 @@ from gateway.errors import StorageError
 from gateway.storage.database import load_queries
 from gateway.storage.sqlite import AT_ONCE, SqliteDatabase, Turns
 
-SCHEMA_VERSION = 1
 _SQL = Path(__file__).parent / "sql"
+SCRIPTS = ("connector_schema.sql", "connector_numbering_schema.sql", "connector_feeds_schema.sql")
+"""Oldest first; a file's version is how many of them it has had."""
+SCHEMA_VERSION = len(SCRIPTS)
 
 
 class OutboxRow(NamedTuple):
     """A message of this bank.  `state`: `waiting`, `done`, `refused` (a verified "no"), `failed` (not authentic to the gateway), `alarm`.
 
     `claims` is JSON: what the envelope says beside act and contents.  `answer` and `receipt` are what came back, verified.
+    `seq` is its number, given when it was first stored; None for a message from before there were numbers.
     """
 
     number: int
@@ -36,6 +40,7 @@ class OutboxRow(NamedTuple):
     answer: bytes | None
     receipt: str | None
     created_at: str
+    seq: int | None = None
 
 
 class InboxRow(NamedTuple):
@@ -51,10 +56,37 @@ class InboxRow(NamedTuple):
     error: str
     token: str
     at: str
+    seq: int | None = None
+
+
+class DifferenceRow(NamedTuple):
+    """What this bank and the gateway do not agree on: `lacks`, `lost` (numbers), `case`, `item`.  `closed_at` is "" while it stands."""
+
+    kind: str
+    transfer: str
+    subject: str
+    ours: str
+    theirs: str
+    found_at: str
+    closed_at: str = ""
+
+
+class HeldRowRow(NamedTuple):
+    """A row of a feed that stays behind; `line` 0: the whole file.  `problems` is JSON; `mended_at` is "" while it stands."""
+
+    file: str
+    line: int
+    record: str
+    problems: str
+    found_at: str
+    mended_at: str = ""
 
 
 class CaseRow(NamedTuple):
-    """What the bank knows of a transfer.  `todo`: "", `decide`, `post`.  `body` is the last verified answer about it (JSON)."""
+    """What the bank knows of a transfer.  `todo`: words of `decide`, `post`, `recall`, or "".
+
+    `body` is the case as the last verified answer or notice told it (JSON).
+    """
 
     transfer: str
     source: str
@@ -69,8 +101,8 @@ class CaseRow(NamedTuple):
     changed_at: str
 
 
-async def open_connector(path: Path, turns: Turns = AT_ONCE) -> SqliteDatabase:
-    """Make or open the connector's database.  Raises StorageError("storage.schema_too_new")."""
+async def open_connector(path: Path, turns: Turns = AT_ONCE, more: Mapping[str, str] = {}) -> SqliteDatabase:
+    """Make or open the connector's database; `more` are further named statements.  Raises StorageError("storage.schema_too_new")."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -78,7 +110,7 @@ async def open_connector(path: Path, turns: Turns = AT_ONCE) -> SqliteDatabase:
             raise StorageError(
                 "storage.schema_too_new", "数据库版本比程序新", "the database was written by a newer program", revision=str(found)
             )
-        if found < SCHEMA_VERSION:
-            script = (_SQL / "connector_schema.sql").read_text("utf-8")
-            connection.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    return await SqliteDatabase.open(path, load_queries(_SQL / "connector.sql"), turns)
+        for version, name in enumerate(SCRIPTS[found:], found + 1):
+            script = (_SQL / name).read_text("utf-8")
+            connection.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
+    return await SqliteDatabase.open(path, {**load_queries(_SQL / "connector.sql"), **more}, turns)

@@ -36,6 +36,10 @@ class FencedError(Exception):
     """A write did not hit the rows it had to: the state moved under the batch.  The transaction was rolled back."""
 
 
+class UnreadError(Exception):
+    """A decision turned out to need rows that its plan had not named.  Nothing was written; it is planned again with them."""
+
+
 Decide: TypeAlias = Callable[[Sequence[list[Row]]], Sequence[Write]]
 
 

@@ -11,7 +11,7 @@ class MessageRow(NamedTuple):
     """A message that was answered: what a repeat gets again.
 
     `con` is the digest over the envelope's content list; `answer` is the body without its receipt (JCS);
-    `leaf` and `size` are null for refusals before a transfer opened.
+    `leaf` and `size` are null for refusals before a transfer opened.  `seq` is the sender's own number, null where it gives none.
     """
 
     iss: str
@@ -25,6 +25,7 @@ class MessageRow(NamedTuple):
     secret: bytes
     leaf: int | None
     size: int | None
+    seq: int | None = None
 
 
 class TransferRow(NamedTuple):
@@ -33,6 +34,7 @@ class TransferRow(NamedTuple):
     `held_from` is the state it was held in; `days_left` are the working days of a paused review; `disputed_from` the
     state a dispute began in, `stage` who judges it (`accepting`, then `presiding`), `unresolved` 1 where nobody did.
     `warned` is 1 once the warning before the present deadline was given; that deadline is `due_days` working days after `due_since`.
+    `consent_withdrawn` is when the consent it stands on was withdrawn, "" while that holds.
     """
 
     id: str
@@ -75,10 +77,14 @@ class TransferRow(NamedTuple):
     warned: int = 0
     due_days: int = 0
     due_since: str = ""
+    consent_withdrawn: str = ""
 
 
 class ItemRow(NamedTuple):
-    """One record inside a transfer.  `credits` are regional credits after mapping, null where none could be computed."""
+    """One record inside a transfer.  `credits` are regional credits after mapping, null where none could be computed.
+
+    `taken_leaf` is the leaf of the claim it lost to or, where `contested` is 1, is contested with.
+    """
 
     transfer: str
     position: int
@@ -92,10 +98,16 @@ class ItemRow(NamedTuple):
     credits: str | None
     awarded: str | None
     taken_leaf: int | None
+    contested: int = 0
 
 
 class OutcomeRow(NamedTuple):
-    """One achievement as a thing that can be reserved and redeemed once.  `leaf` is the holder's leaf."""
+    """One achievement as a thing that can be reserved and redeemed once.  `leaf` is the holder's leaf.
+
+    `claims` is "" unless it is contested; then JSON, see `transfers.claims`.  `ruled` is the transfer whose claim stands, or `none`,
+    while a recall is still awaited.  `last` is the transfer that held it last, `ver` counts changes of the contest, `seq` is the
+    next leaf's number in its own scope.
+    """
 
     nf: str
     state: str
@@ -104,6 +116,11 @@ class OutcomeRow(NamedTuple):
     learner: str
     source: str
     leaf: int | None
+    claims: str = ""
+    ruled: str = ""
+    last: str = ""
+    ver: int = 0
+    seq: int = 0
 
 
 class ContentRow(NamedTuple):
@@ -132,8 +149,10 @@ class PartKeyRow(NamedTuple):
 class OwedRow(NamedTuple):
     """A message owed to a member.
 
-    `state`: `new` (contents not yet built), `ready`, `done`, `cancelled`, `dead`.  `contents` is JSON: a list of
-    `[iss, jti, name]` of content rows; `claims` is JSON.  `next_at` orders the retries.
+    `state`: `new` (contents not yet built), `ready`, `done`, `cancelled`.  `contents` is JSON: a list of
+    `[iss, jti, name]` of content rows; `claims` is JSON.  `next_at` orders the retries.  `first_at` is when it came first in
+    its lane's line for the transfer, "" before that: its horizon runs from there; `dead_since` is "" unless it is, or was when it ended, a dead letter.
+    `seq` is its number in its lane, given when it is first owed; 0 before there were numbers.
     """
 
     jti: str
@@ -150,10 +169,17 @@ class OwedRow(NamedTuple):
     next_at: str
     last_error: str
     created_at: str
+    seq: int = 0
+    first_at: str = ""
+    dead_since: str = ""
 
 
 class ConsentRow(NamedTuple):
-    """A consent that opened a case."""
+    """A consent.  `state`: `given`, `withdrawn`.  `transfer` is the transfer or enquiry it is used by, "" while by none.
+
+    `seq` is the next leaf's number in its own scope.  `digest` is that of a registered consent's text (SHA-256 hex over the
+    document as we write it), "" for one that came with a request.
+    """
 
     id: str
     controller: str
@@ -161,6 +187,78 @@ class ConsentRow(NamedTuple):
     recipient: str
     until: str
     state: str
+    seq: int = 0
+    digest: str = ""
+
+
+class EnquiryRow(NamedTuple):
+    """A question which records a source bank has of a learner.  `state`: `asked`, `listed`, `declined`, `expired`, `withdrawn`.
+
+    `iss` asks, `source` is asked; `seq` is the next leaf's number; `deadline` is `due_days` working days after `due_since`.
+    `records` is how many were listed, `as_of` the day of that list; `leaf` is the last one's index.
+    """
+
+    id: str
+    iss: str
+    jti: str
+    source: str
+    state: str
+    seq: int
+    opened_at: str
+    changed_at: str
+    deadline: str | None
+    provisional: int
+    due_days: int
+    due_since: str
+    warned: int
+    consent_id: str
+    consent_until: str
+    learner: str
+    records: int
+    as_of: str
+    leaf: int
+
+
+class ReconciliationRow(NamedTuple):
+    """How far the state digests to a member have come.  `scope` is the digest under way, "" while there is none.
+
+    Changes since `since` are listed; a round of several pages began at `began` and is past transfer `cursor`.  Numbers up to
+    `sent_floor` and `received_floor` are settled, but for those in `sent_again` and `awaited` (JSON lists of ranges).
+    """
+
+    member: str
+    number: int = 0
+    scope: str = ""
+    asked_at: str = ""
+    answered_at: str = ""
+    next_at: str = ""
+    since: str = ""
+    began: str = ""
+    cursor: str = ""
+    sent_floor: int = 0
+    sent_again: str = "[]"
+    received_floor: int = 0
+    awaited: str = "[]"
+
+
+class DifferenceRow(NamedTuple):
+    """One thing on which a member and the gateway do not agree.  `closed_at` is "" while it stands; `told` 1 once the alarm was raised.
+
+    `subject` is a message's number or a record; `ours` and `theirs` say what each side has; `repair` what was done about it.
+    """
+
+    member: str
+    kind: str
+    transfer: str
+    subject: str
+    ours: str
+    theirs: str
+    jti: str
+    repair: str
+    found_at: str
+    seen_at: str
+    closed_at: str = ""
+    told: int = 0
 
 
 class MemberRow(NamedTuple):

@@ -5,15 +5,16 @@ one hop a batch (BEGIN IMMEDIATE, reads, the pure decision, writes, COMMIT).  `s
 overwrites what is deleted, since erasure destroys keys kept here.
 
 Each hop to a thread is taken through `turns`: at once in production, one at a time in the order of
-issue on a loop whose time is virtual and must stand still meanwhile.
+issue on a loop whose time is virtual and must stand still meanwhile.  A simulation may also have no threads
+at all (`inline`): the same statements on the same file, run where they are called.
 """
 
 import sqlite3
 from asyncio import Semaphore
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import aiosqlite
 
@@ -26,7 +27,10 @@ T = TypeVar("T")
 
 
 class Turns(Protocol):
-    """When a call may go to its connection's thread."""
+    """When a call may go to its connection's thread; `inline`: there is no such thread."""
+
+    @property
+    def inline(self) -> bool: ...
 
     async def take(self, call: Callable[[], Awaitable[T]]) -> T: ...
 
@@ -34,11 +38,40 @@ class Turns(Protocol):
 class AtOnce:
     """Nobody waits for anybody: the threads order themselves."""
 
+    inline = False
+
     async def take(self, call: Callable[[], Awaitable[T]]) -> T:
         return await call()
 
 
 AT_ONCE = AtOnce()
+
+
+class InlineConnection(aiosqlite.Connection):
+    """A connection whose calls run on the caller's own thread."""
+
+    def __await__(self) -> Generator[Any, None, "InlineConnection"]:
+        return self._connect().__await__()
+
+    async def _connect(self) -> "InlineConnection":
+        self._connection = self._connector()
+        return self
+
+    async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        if self._connection is None:
+            raise ValueError("the connection is closed")
+        return fn(*args, **kwargs)
+
+    def stop(self) -> None:
+        self._running = False
+
+
+def _connect(turns: Turns, path: Path | str, **how: Any) -> aiosqlite.Connection:
+    """A connection with a thread of its own, or none."""
+    how |= {"isolation_level": None, "timeout": BUSY_TIMEOUT_S}
+    if not turns.inline:
+        return aiosqlite.connect(path, **how)
+    return InlineConnection(lambda: sqlite3.connect(path, **how), 64)
 
 
 class SqliteDatabase:
@@ -61,12 +94,12 @@ class SqliteDatabase:
 
     @classmethod
     async def _open(cls, path: Path, queries: Mapping[str, str], turns: Turns) -> Self:
-        writer = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+        writer = await _connect(turns, path)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "cache_size=-16000"):
             await writer.execute(f"PRAGMA {pragma}")
         readers = []
         for _ in range(READERS):
-            reader = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+            reader = await _connect(turns, f"file:{path}?mode=ro", uri=True)
             await reader.execute("PRAGMA query_only=ON")
             readers.append(reader)
         return cls(writer, readers, queries, turns)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from gateway.model.transfer import TABLE, ItemState, State
+from gateway.model.transfer import BEFORE_DECISION, TABLE, ItemState, State
 from gateway.transferlog.leaf import Leaf
 
 KEY_BYTES: Final = 16
@@ -21,6 +21,8 @@ _STEPS: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
         kind: frozenset((before, after) for rule in TABLE if kind in rule.leaf for before in rule.states for after in rule.to)
         for kind in sorted({kind for rule in TABLE for kind in rule.leaf})
     },
+    "outcome.contested": frozenset(),
+    "outcome.cleared": frozenset((before, State.REJECTED) for before in BEFORE_DECISION | {State.HELD}),
 }
 """Leaf type to the steps the table of acts allows it; a leaf may also leave the state as it is."""
 
@@ -39,6 +41,14 @@ class _Scope:
     seq: int
     state: str = ""
     ver: int = 0
+
+
+@dataclass(slots=True)
+class _Contest:
+    """Who claims one outcome, and whether it is redeemed there; `ruled` from the ruling until a claim that it does not know."""
+
+    scopes: dict[bytes, bool]
+    ruled: bool = False
 
 
 class SeenActs:
@@ -70,6 +80,7 @@ class Continuity:
         self._acts = SeenActs()
         self._scopes: dict[bytes, _Scope] = {}
         self._holders: dict[bytes, tuple[bytes, bool]] = {}
+        self._contests: dict[bytes, _Contest] = {}
         self._rules: tuple[Callable[[Leaf], Fault | None], ...] = (
             self._time,
             self._act,
@@ -139,18 +150,59 @@ class Continuity:
         if len(set(holding)) != len(holding):
             return _twice(redeemed=False)
         scope = _key(leaf.scope)
+        if leaf.type == "outcome.cleared" and scope in self._contests:
+            self._contests[scope].ruled = True
+            self._settle(scope)
+        joins = bool(leaf.facts.get("contested", 0))
         for _, nf, state in leaf.items:
-            key = _key(nf)
-            holder, redeemed = self._holders.get(key, (scope, False))
-            if not nf or (holder != scope and state not in _HOLDING):
-                continue
-            if holder != scope:
-                return _twice(redeemed=redeemed and state in _REDEEMED)
-            if state in _HOLDING:
-                self._holders[key] = (scope, state in _REDEEMED)
-            elif nf not in holding:
-                self._holders.pop(key, None)
+            if nf:
+                judge = self._claim if _key(nf) in self._contests else self._hold
+                fault = judge(_key(nf), scope, state, held=nf in holding, joins=joins)
+                if fault is not None:
+                    return fault
         return None
+
+    def _hold(self, key: bytes, scope: bytes, state: str, *, held: bool, joins: bool) -> Fault | None:
+        """One item of an outcome that one transfer at most may hold.  `held`: by this or another item of the leaf."""
+        holder, redeemed = self._holders.get(key, (scope, False))
+        if holder != scope and joins and state == ItemState.CLAIMED:
+            self._contests[key] = _Contest({holder: redeemed, scope: False})
+            del self._holders[key]
+        elif holder != scope:
+            return _twice(redeemed=redeemed and state in _REDEEMED) if state in _HOLDING else None
+        elif state in _HOLDING:
+            self._holders[key] = (scope, state in _REDEEMED)
+        elif not held:
+            self._holders.pop(key, None)
+        return None
+
+    def _claim(self, key: bytes, scope: bytes, state: str, *, held: bool, joins: bool) -> Fault | None:
+        """One item of a contested outcome.  A leaf that says so may join the contest; nobody redeems it before the ruling."""
+        contest = self._contests[key]
+        redeemed = state in _REDEEMED
+        if state not in _HOLDING:
+            if not held:
+                contest.scopes.pop(scope, None)
+        elif scope not in contest.scopes:
+            if redeemed or not joins:
+                return _twice(redeemed=redeemed and any(contest.scopes.values()))
+            contest.scopes[scope] = contest.ruled = False
+        elif redeemed and not contest.scopes[scope] and not (contest.ruled and len(contest.scopes) == 1):
+            return Fault(
+                "transferlog.outcome_contested", "有争议的成果未经裁定即入账", "a contested outcome is redeemed before it was ruled on"
+            )
+        else:
+            contest.scopes[scope] = redeemed
+        self._settle(key)
+        return None
+
+    def _settle(self, key: bytes) -> None:
+        """A ruled contest in which at most one claim is left is over."""
+        contest = self._contests[key]
+        if contest.ruled and len(contest.scopes) <= 1:
+            del self._contests[key]
+            for scope, redeemed in contest.scopes.items():
+                self._holders[key] = (scope, redeemed)
 
 
 def _twice(*, redeemed: bool) -> Fault:

@@ -109,6 +109,7 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "enquiry.rescheduled": (False, frozenset({"cause", "deadline"})),
     "consent.given": (True, frozenset()),
     "consent.withdrawn": (True, frozenset()),
+    "outcome.contested": (True, _CASE),
     "outcome.cleared": (True, frozenset()),
     "erasure.done": (False, frozenset()),
     "agreement.signed": (True, frozenset()),

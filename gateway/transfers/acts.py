@@ -21,6 +21,7 @@ from gateway.storage.rows import ContentRow, MessageRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.answers import Answer, refusal_body
 from gateway.transfers.case import Case, parties_of
+from gateway.transfers.contests import NewJti, announce
 from gateway.transfers.view import LeafDraft, View, Wants
 
 UNKNOWN = Refusal("transfer.unknown", "没有这个转移", "there is no such transfer")
@@ -45,6 +46,7 @@ class Accepted:
     leaves: tuple[str, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    facts: Mapping[str, str | int | bool] = field(default_factory=dict)
 
 
 Presiding: TypeAlias = Callable[[frozenset[str]], str | None]
@@ -90,7 +92,7 @@ def keep(view: View, message: VerifiedMessage, answer: Answer, scope: str) -> An
     view.add_message(
         MessageRow(
             message.iss, message.jti, message.content_digest, message.act, scope, view.at_text,
-            answer.status, answer.body, answer.secret, answer.leaf, None,
+            answer.status, answer.body, answer.secret, answer.leaf, None, message.claims.get("seq"),
         )
     )  # fmt: skip
     return answer
@@ -103,6 +105,7 @@ def refuse_unlogged(view: View, message: VerifiedMessage, secret: bytes, refusal
 
 def refuse_logged(case: Case, message: VerifiedMessage, secret: bytes, refusal: Refusal, problems: tuple[Problem, ...] = ()) -> Answer:
     """A party's act that cannot be done: a leaf both parties can see, the transfer unchanged."""
+    case.finish_owed_again(message.irt, message.iss)
     told = Refusal(refusal.code, refusal.zh, refusal.en, case.row.state, case.row.ver)
     late = refusal.code == "transfer.wrong_state" and message.act in LATE and case.state in CLOSED
     # A bank that booked what does not stand has to take it back: it is told so, and both sides end alike.
@@ -124,6 +127,7 @@ class PartyAct:
     effect: Effect
     wants: Wants
     presiding: Presiding
+    new_jti: NewJti
     contents: tuple[ContentRow, ...] = ()
 
     def apply(self, view: View) -> Answer:
@@ -141,7 +145,9 @@ class PartyAct:
             return refuse_logged(case, self.message, self.secret, done)
         body = jcs_known(case.body(self.message, done.extra))
         answer = Answer(STATUS_DONE, body, self.secret, view.next_index)
-        leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason)
+        leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason, facts=done.facts)
+        if case.joined or case.freed:
+            announce(case, self.message, self.new_jti)
         case.save()
         view.put_contents(self.contents)
         return keep(view, self.message, replace(answer, leaf_data=leaf), case.row.id)
@@ -214,6 +220,9 @@ def log_act(
     more: dict[str, str | int | bool] = {"awarded": totals["awarded"], "uncounted": int(totals["uncounted"]), **(facts or {})}
     if reason:
         more["reason"] = reason
+    contested = sum(item.contested for item in case.items)
+    if contested:
+        more["contested"] = contested
     roles = case.roles_of(message.iss) or frozenset({Role.PRESIDING})
     for n, type_ in enumerate(types):
         seq = case.row.seq

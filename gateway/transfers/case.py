@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.federation.envelope import VerifiedMessage
-from gateway.model.canonical import Json
 from gateway.model.transfer import ItemState, Role, State
-from gateway.storage.rows import ItemRow, OutcomeRow, OwedRow, TransferRow
+from gateway.storage.rows import ItemRow, OutcomeRow, TransferRow
 from gateway.transfers.answers import head_of
+from gateway.transfers.claims import CONTESTED, bar_to, live_claims, reserved, with_claim, without_claim
 from gateway.transfers.deadlines import WORKING_DAYS, deadline_after, working_days_between
+from gateway.transfers.owing import Owing
 from gateway.transfers.view import View
 
 WAITING_ON: Mapping[State, tuple[Role, ...]] = {
@@ -26,7 +27,6 @@ WAITING_ON: Mapping[State, tuple[Role, ...]] = {
     State.SUPPLEMENTING: (Role.SOURCE,),
     State.HELD: (Role.PRESIDING,),
 }
-OPEN_OWED = ("new", "ready")
 PRESIDING_UNIT = "presiding"
 """Whose turn it is when it is the presiding unit's: the rota says who that is on the day."""
 TOTAL_OF = {
@@ -61,13 +61,19 @@ def totals_of(items: Iterable[ItemRow]) -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class Case:
-    """A transfer open for change inside one batch.  Nothing is stored before `save`."""
+class Case(Owing):
+    """A transfer open for change inside one batch.  Nothing is stored before `save`.
+
+    `joined` are outcomes in whose contest it has just come to stand, and whether it opened that contest; `freed` those it has just
+    let go after a ruling: other cases are to hear of both (`contests.announce`).
+    """
 
     view: View
     row: TransferRow
     items: tuple[ItemRow, ...]
     _summed: tuple[tuple[ItemRow, ...], dict[str, str]] | None = None
+    joined: tuple[tuple[str, bool], ...] = ()
+    freed: tuple[str, ...] = ()
 
     def totals(self) -> dict[str, str]:
         """The totals of the items as they are now; summed once for body, leaf and row."""
@@ -79,6 +85,10 @@ class Case:
     def of(cls, view: View, transfer: str) -> "Case | None":
         row = view.transfers.get(transfer)
         return cls(view, row, view.items.get(transfer, ())) if row else None
+
+    @property
+    def scope(self) -> str:
+        return self.row.id
 
     @property
     def state(self) -> State:
@@ -149,11 +159,16 @@ class Case:
     def void(self, item: ItemRow) -> None:
         """The achievement is void: its outcome can never be claimed again, by anybody.
 
-        Another source bank's outcome stays as it is: who sends the same certificate number cannot void it for others.
+        Another source bank's outcome stays as it is: who sends the same certificate number cannot void it for others.  So does a
+        contested one, which only loses this case's claim; a redeemed one when that is booked.
         """
+        if item.contested:
+            if item.state != ItemState.RECOGNISED:
+                self.release([item])
+            return
         new = OutcomeRow(item.nf, "revoked", item.strength, "", self.row.learner, self.row.source, self.view.next_index)
         found = self.view.outcomes.get(item.nf, new)
-        if item.nf and found.source == self.row.source:
+        if item.nf and found.source == self.row.source and not found.claims:
             self.view.put_outcome(found._replace(state="revoked", holder=""))
 
     def start_recall(self) -> None:
@@ -180,18 +195,25 @@ class Case:
             if not again:
                 continue
             found = self.view.outcomes.get(item.nf)
-            if found is None or found.state == "available" or found.holder == self.row.id:
+            mine = found is not None and found.holder == self.row.id
+            reason, leaf = ("", None) if mine else bar_to(found, item, self.row.learner)
+            if reason in {"", CONTESTED}:
                 changes[item.position] = {"state": ItemState.CLAIMED.value, "reason": "", "awarded": None}
+                if reason:
+                    changes[item.position] |= {"contested": 1, "taken_leaf": leaf}
             elif item.state in {ItemState.RECOGNISED, ItemState.REFUSED}:
-                lost = {"state": ItemState.CLOSED.value, "reason": "outcome_taken", "taken_leaf": found.leaf, "awarded": None}
+                lost = {"state": ItemState.CLOSED.value, "reason": "outcome_taken", "taken_leaf": leaf, "awarded": None}
                 changes[item.position] = lost
         self.set_items(changes)
         self.hold_outcomes(self.view.next_index)
 
-    def last_notice(self, event: str) -> OwedRow | None:
-        """The latest notice of an event, in whatever state it is: earlier ones tell of what no longer stands."""
-        found = [row for row in self.owed() if row.act == "notify" and row.event == event]
-        return max(found, key=lambda row: row.number, default=None)
+    def drop_recalls(self) -> None:
+        """The decision stands no longer, and nothing of it stays booked: what was to be recalled is simply void."""
+        gone = [item for item in self.items if item.state == ItemState.RECALLING]
+        self.set_items({item.position: {"state": ItemState.CLOSED.value, "reason": "revoked", "awarded": None} for item in gone})
+        for item in gone:
+            self.let_go(item)
+        self.cancel_owed_event("recall")
 
     def set_items(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
         """Change items by position."""
@@ -207,20 +229,23 @@ class Case:
         self.release(closing)
 
     def reserve(self) -> None:
-        """Take the outcome of every claimed item, or close the item: one active reservation in the whole region."""
+        """Take the outcome of every claimed item, or close the item: one active reservation in the whole region.
+
+        What another learner claims as well is neither taken nor closed: the item stays claimed, contested.
+        """
         lost: dict[int, dict[str, Any]] = {}
         taken: set[str] = set()
         for item in self.claimed():
-            found = self.view.outcomes.get(item.nf)
             if item.nf in taken:
                 lost[item.position] = {"state": ItemState.CLOSED.value, "reason": "outcome_taken", "taken_leaf": self.view.next_index}
-            elif found is None or found.state == "available":
+                continue
+            reason, leaf = bar_to(self.view.outcomes.get(item.nf), item, self.row.learner)
+            if reason in {"", CONTESTED}:
                 taken.add(item.nf)
+                if reason:
+                    lost[item.position] = {"contested": 1, "taken_leaf": leaf}
             else:
-                reason = {"revoked": "revoked"}.get(found.state, "outcome_taken")
-                if reason == "outcome_taken" and found.learner != self.row.learner:
-                    reason = "outcome_contested"
-                lost[item.position] = {"state": ItemState.CLOSED.value, "reason": reason, "taken_leaf": found.leaf}
+                lost[item.position] = {"state": ItemState.CLOSED.value, "reason": reason, "taken_leaf": leaf}
         self.set_items(lost)
 
     def hold_outcomes(self, leaf: int) -> None:
@@ -228,7 +253,12 @@ class Case:
         for item in self.claimed():
             if self._holds(item, "redeemed"):
                 continue  # recognised before: spent until the accepting bank has booked that it is not
-            self.view.put_outcome(OutcomeRow(item.nf, "reserved", item.strength, self.row.id, self.row.learner, self.row.source, leaf))
+            found = self.view.outcomes.get(item.nf)
+            if not item.contested:
+                self.view.put_outcome(reserved(found, item, self.row, leaf))
+            elif found is not None and not any(claim.transfer == self.row.id for claim in live_claims(found)):
+                self.view.put_outcome(with_claim(found, self.row, leaf))
+                self.joined += ((item.nf, not found.claims),)
 
     def release(self, items: Iterable[ItemRow]) -> None:
         self._mark(items, "available")
@@ -238,12 +268,14 @@ class Case:
         for item in items:
             found = self.view.outcomes.get(item.nf)
             if found is not None and self.obtainable(item):
-                self.view.put_outcome(found._replace(state="redeemed", holder=self.row.id, learner=self.row.learner))
+                self.view.put_outcome(found._replace(state="redeemed", holder=self.row.id, learner=self.row.learner, last=self.row.id))
 
     def obtainable(self, item: ItemRow) -> bool:
         """Whether this case holds the item's outcome or could take it now."""
         found = self.view.outcomes.get(item.nf)
-        return found is not None and (found.state == "available" or (found.holder == self.row.id and found.state != "revoked"))
+        if found is None or found.claims:
+            return False
+        return found.state == "available" or (found.holder == self.row.id and found.state != "revoked")
 
     def unbooked(self) -> list[ItemRow]:
         """Items refused on second thought, whose outcome stays spent until the accepting bank has booked the reversal."""
@@ -252,7 +284,17 @@ class Case:
     def give_back_refused(self) -> None:
         """The reversal is booked: what was refused on second thought is to be had again."""
         for item in self.unbooked():
-            self.view.put_outcome(self.view.outcomes[item.nf]._replace(state="available", holder=""))
+            self.let_go(item)
+
+    def let_go(self, item: ItemRow) -> None:
+        """What was spent here is spent no more.  In a contest that is ruled, it passes to the claim that stands."""
+        if not self._holds(item, "redeemed"):
+            return
+        found = self.view.outcomes[item.nf]
+        self.view.put_outcome(without_claim(found, self.row.id)._replace(state="available", holder=""))
+        self.set_items({item.position: {"contested": 0}})
+        if found.ruled:
+            self.freed += (item.nf,)
 
     def _holds(self, item: ItemRow, state: str) -> bool:
         found = self.view.outcomes.get(item.nf)
@@ -260,58 +302,11 @@ class Case:
 
     def _mark(self, items: Iterable[ItemRow], state: str) -> None:
         for item in items:
-            if self._holds(item, "reserved"):
+            if item.contested and not self._holds(item, "redeemed"):
+                self.view.put_outcome(without_claim(self.view.outcomes[item.nf], self.row.id))
+                self.set_items({item.position: {"contested": 0}})
+            elif self._holds(item, "reserved"):
                 self.view.put_outcome(self.view.outcomes[item.nf]._replace(state=state, holder=""))
-
-    def owed(self) -> list[OwedRow]:
-        return self.view.owed.get(self.row.id, [])
-
-    def owe(self, jti: str, lane: str, act: str, event: str, claims: Mapping[str, Json]) -> None:
-        """A message owed to `lane`, in order after those already owed for this transfer."""
-        number = max((row.number for row in self.owed()), default=0) + 1
-        self.view.put_owed(
-            OwedRow(
-                jti,
-                lane,
-                self.row.id,
-                number,
-                act,
-                event,
-                "",
-                json.dumps(dict(claims)),
-                "[]",
-                "new",
-                0,
-                self.view.at_text,
-                "",
-                self.view.at_text,
-            )
-        )
-
-    def finish_owed(self, irt: str, lane: str, act: str, event: str = "") -> bool:
-        """Close the owed message that `irt` answers.  False if there is none of that act, lane and event."""
-        for row in self.owed():
-            if row.jti == irt and row.lane == lane and row.act == act and (not event or row.event == event):
-                self.view.put_owed(row._replace(state="done"))
-                return True
-        return False
-
-    def cancel_owed_event(self, event: str) -> None:
-        """Stop notices of an event that no longer stands."""
-        for row in list(self.owed()):
-            if row.act == "notify" and row.event == event and row.state in OPEN_OWED:
-                self.view.put_owed(row._replace(state="cancelled"))
-
-    def cancel_owed(self, *acts: str) -> set[str]:
-        """Stop what is still open; gives back the lanes that may already have seen it: once built, it may be on its way."""
-        seen = set()
-        for row in list(self.owed()):
-            if row.act in acts:
-                if row.state in OPEN_OWED:
-                    self.view.put_owed(row._replace(state="cancelled"))
-                if row.attempts or row.state in {"ready", "done"}:
-                    seen.add(row.lane)
-        return seen
 
     def body(self, message: VerifiedMessage, extra: Mapping[str, Any]) -> dict[str, Any]:
         """The answer's body: where the case stands now."""
@@ -336,6 +331,8 @@ def waiting_on(row: TransferRow) -> list[str]:
         return sorted(member for member, done in posted.items() if not done)
     if state is State.DISPUTED:
         return [row.accepting] if row.stage == "accepting" else [PRESIDING_UNIT]
+    if state is State.SETTLED and row.deadline is not None:  # an open recall
+        return [row.accepting]
     holders = {Role.SOURCE: row.source, Role.ACCEPTING: row.accepting, Role.PRESIDING: PRESIDING_UNIT}
     return sorted(holders[role] for role in WAITING_ON.get(state, ()) if role in holders)
 
@@ -366,4 +363,6 @@ def item_json(item: ItemRow) -> dict[str, Any]:
         shown["awarded"] = item.awarded
     if item.taken_leaf is not None:
         shown["taken_leaf"] = item.taken_leaf
+    if item.contested:
+        shown["contested"] = True
     return shown

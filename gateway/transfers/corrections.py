@@ -16,7 +16,7 @@ from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
 from gateway.transfers.case import Case
 from gateway.transfers.disputes import open_dispute
 from gateway.transfers.intake import Intake
-from gateway.transfers.steps import CONSENT_ENDED, UNDECIDED_END, NewJti, tell
+from gateway.transfers.steps import CONSENT_ENDED, CONSENT_WITHDRAWN, UNDECIDED_END, NewJti, tell
 
 ASKS_MAX = 2
 AMENDS_MAX = 3
@@ -79,6 +79,8 @@ def amend(document: Correction, new: NewPart, new_jti: NewJti) -> Effect:
             return TOO_OFTEN
         if not set(document.records) <= {item.record for item in case.items}:
             return OTHER_RECORDS
+        if case.row.consent_withdrawn:
+            return CONSENT_WITHDRAWN
         refusal = _check_new(case, new)
         if refusal is not None:
             return refusal

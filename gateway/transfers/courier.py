@@ -21,12 +21,15 @@ from gateway.storage.committer import Committer
 from gateway.storage.rows import OwedRow
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
+from gateway.transfers.dead_letters import is_dead
 from gateway.transfers.dispatch import Dispatcher, Parcel, backoff
 from gateway.transfers.notes import mark_attempt
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.view import View, Wants
 
 IN_FLIGHT_MAX = 16
+DEAD_LETTER_EVERY = timedelta(hours=1)
+"""How often a dead letter is tried while its member is silent."""
 UNSENDABLE = "internal"
 """What stands in `last_error` of a message that our own fault keeps from being sent."""
 log = structlog.get_logger("gateway.delivery")
@@ -83,7 +86,9 @@ class Attempted:
         return Wants(transfers=(self.row.transfer,))
 
     def apply(self, view: View) -> Answer:
-        mark_attempt(view, self.row, utc_text(view.at + self.wait), self.error)
+        dead = any(each.jti == self.row.jti and is_dead(each) for each in view.owed.get(self.row.transfer, ()))
+        wait = max(self.wait, DEAD_LETTER_EVERY) if dead else self.wait
+        mark_attempt(view, self.row, utc_text(view.at + wait), self.error)
         view.lanes.discard(self.row.lane)
         return Answer(200, b"{}", b"")
 

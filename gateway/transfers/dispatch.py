@@ -18,6 +18,7 @@ from gateway.errors import ConsentError
 from gateway.federation.envelope import seal
 from gateway.federation.message import Content, HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
+from gateway.federation.state_digest import CONTENT, EVENT, is_state_scope
 from gateway.mapping.documents import read
 from gateway.mapping.engine import Mapper
 from gateway.mapping.regional_xml import read_part, write_loss
@@ -26,6 +27,7 @@ from gateway.model.canonical import Json, jcs
 from gateway.model.documents import Consent
 from gateway.model.ports import Clock, IdSource
 from gateway.model.regional import RegionalPart
+from gateway.model.scopes import ENQUIRY_EVENTS
 from gateway.model.transfer import ItemState
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
@@ -33,7 +35,10 @@ from gateway.storage.rows import ContentRow, ItemRow, OwedRow, TransferRow
 from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import case_json, utc_text
+from gateway.transfers.enquiry_parcels import EnquiryParcels
 from gateway.transfers.log_reading import LogReading
+from gateway.transfers.owing import OPEN_OWED, is_owed_again
+from gateway.transfers.state_digest import digest_content
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
 from gateway.transfers.view import View, Wants
@@ -41,6 +46,8 @@ from gateway.transfers.view import View, Wants
 ORIGINALS = ("request", "identity", "consent", "consent-source", "part", "manifest", "confirmation")
 ALIVE = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED, ItemState.REFUSED})
 AMENDED = frozenset({"local", "local-loss", "regional", "loss"})
+WITH_RECORDS = frozenset({"amended"})
+"""Events whose notice carries records, and so stands on the consent."""
 FETCH_ORIGINALS = ("request", "identity", "consent-source")
 
 
@@ -77,6 +84,24 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A lost message that may not be sent again."""
+
+    row: OwedRow
+
+    @property
+    def wants(self) -> Wants:
+        return Wants(transfers=(self.row.transfer,))
+
+    def apply(self, view: View) -> Answer:
+        present = next((each for each in view.owed.get(self.row.transfer, ()) if each.jti == self.row.jti), None)
+        if present is None or present.state not in OPEN_OWED:
+            return Answer(409, b"{}", b"")
+        view.put_owed(present._replace(state="cancelled"))
+        return Answer(200, b"{}", b"")
+
+
+@dataclass(frozen=True, slots=True)
 class Dispatcher:
     """Builds and signs what the gateway owes.  `regions` maps member id to its adapter and region name."""
 
@@ -101,9 +126,18 @@ class Dispatcher:
         """The message with its contents, built and stored on first use.  None when it is no longer owed.
 
         Raises ConsentError where the learner's consent has run out: asked at each try, for each try is a disclosure.
+        A message that was delivered once, lost and owed again is then given up, for others of its transfer wait behind it.
         """
-        if row.act != "notify":
-            await self._check_consent(row)
+        try:
+            if row.event in ENQUIRY_EVENTS:
+                await self._enquiries.check(row)
+            elif row.act != "notify" or row.event in WITH_RECORDS:
+                await self._check_consent(row)
+        except ConsentError:
+            if not is_owed_again(row):
+                raise
+            await self.committer.submit(GivenUp(row))
+            return None
         if row.state == "new":
             built = await self._prepare(row)
             if built is None:
@@ -126,12 +160,21 @@ class Dispatcher:
             contents=parcel.contents,
             scp=parcel.row.transfer,
             irt=irt,
+            seq=parcel.row.seq or None,
             http=http,
         )
 
     async def _prepare(self, row: OwedRow) -> OwedRow | None:
-        transfer, items = await self._case(row.transfer)
+        if row.event == EVENT and is_state_scope(row.transfer):
+            size, note = await self.ledger.head()
+            state = await digest_content(self.database, row, size, note)
+            notice = self._made("notice", jcs({"v": 1, "event": EVENT}), MEDIA_JSON)
+            return await self._store(row, [], [notice, self._made(CONTENT, state, MEDIA_JSON)])
         stored = await self.vault.all_of(row.transfer)
+        if row.event in ENQUIRY_EVENTS:
+            made, originals = await self._enquiries.build(row, stored)
+            return await self._keep(row, made, originals)
+        transfer, items = await self._case(row.transfer)
         match row.act:
             case "forward":
                 made, originals = await self._forward(transfer, items, stored), _pick(stored, ORIGINALS, transfer.part_sd)
@@ -142,6 +185,14 @@ class Dispatcher:
                 originals = _papers(row, transfer, stored)
                 if row.event == "amended":
                     made += [each for each in await self._forward(transfer, items, stored) if each.name in AMENDED]
+        return await self._store(row, originals, made)
+
+    async def _store(self, row: OwedRow, originals: Sequence[tuple[str, str, str]], made: Sequence[Content]) -> OwedRow | None:
+        """Keep what was made, so that every try carries the same bytes.  None when the message is no longer owed."""
+        return await self._keep(row, made, originals)
+
+    async def _keep(self, row: OwedRow, made: Sequence[Content], originals: Sequence[tuple[str, str, str]]) -> OwedRow | None:
+        """Store what was made, so that every try carries the same; None where the message is no longer owed."""
         key = await self.vault.part_key(row.transfer)
         rows = self.vault.seal(key, row.transfer, GATEWAY_ID, row.jti, made)
         contents = [*originals, *((GATEWAY_ID, row.jti, content.name) for content in made)]
@@ -153,12 +204,20 @@ class Dispatcher:
     async def _check_consent(self, row: OwedRow) -> None:
         """A case goes out under the consent for the accepting bank, a question under the one for the source bank."""
         transfer, _ = await self._case(row.transfer)
+        if transfer.consent_withdrawn:
+            raise ConsentError("consent.withdrawn", "授权已撤回", "the consent was withdrawn")
+        if row.act == "notify":
+            return
         until = transfer.consent_until
         if row.act == "fetch":
             (content,) = await self.vault.some_of(transfer.id, [(transfer.iss, transfer.jti, "consent-source")])
             until = utc_text(read(content.data, Consent, self.standard).expires_at)
         if until <= utc_text(self.clock.now()):
             raise ConsentError("consent.expired", "授权已到期", "the consent has run out")
+
+    @property
+    def _enquiries(self) -> EnquiryParcels:
+        return EnquiryParcels(self.database, self.ledger, self.reading, self.clock, self.ids)
 
     async def _case(self, transfer: str) -> tuple[TransferRow, tuple[ItemRow, ...]]:
         ids = json.dumps([transfer])
@@ -220,16 +279,31 @@ class Dispatcher:
         """What happened, the leaf that says so, and for a decision the accepting bank's own envelope."""
         size, _ = await self.ledger.head()
         leaf = (await self.reading.entries(transfer.leaf, transfer.leaf + 1))[0]
+        records = json.loads(row.claims).get("records")
         signed = stored.get((transfer.accepting, transfer.decision_jti, "envelope"))
+        told: dict[str, Json] = json.loads(row.claims)
+        withdrawn: dict[str, Json] = {}
+        if row.event == "consent_withdrawn":
+            index = int(str(told["leaf"]))
+            proof = await self.ledger.proof(index, size)
+            said = base64.b64encode((await self.reading.entries(index, index + 1))[0]).decode("ascii")
+            withdrawn = {"consent": {"recipient": told["recipient"], "leaf": said, "proof": proof}}
+        brought: dict[str, str] = {}
+        if row.event == "amended":  # the part anew: under which envelope it came, and what it was mapped by
+            standing = _pick(stored, ("part",), transfer.part_sd)
+            brought = {f"{iss}/{jti}": stored[iss, jti, "envelope"].data.decode("ascii") for iss, jti, _ in standing}
+            withdrawn |= {"envelopes": dict(brought), "mapping": list(transfer.mapping.split("@"))}
         return {
+            **withdrawn,
             "v": 1,
             "event": row.event,
+            **({"records": records} if records is not None else {}),
             "case": case_json(transfer, items),
             "decision": transfer.decision_jti,
             "envelope": signed.data.decode("ascii") if signed is not None else "",
             "leaf": base64.b64encode(leaf).decode("ascii"),
             "proof": await self.ledger.proof(transfer.leaf, size),
-            "leaves": await self._earlier(transfer, [signed.data.decode("ascii")] if signed is not None else [], size),
+            "leaves": await self._earlier(transfer, [*([signed.data.decode("ascii")] if signed is not None else []), *brought.values()], size),
         }
 
     async def _earlier(self, transfer: TransferRow, tokens: Collection[str], size: int) -> list[Json]:

@@ -6,16 +6,20 @@ time, puts the case back there.  `remit` sends it to be decided anew.
 
 from datetime import datetime, timedelta
 
-from gateway.model.documents import Withdrawal
+from gateway.model.documents import Order, Withdrawal
 from gateway.model.transfer import Refusal, Role, Rule, State
 from gateway.transfers.acts import Accepted, Effect
 from gateway.transfers.case import Case
-from gateway.transfers.steps import NewJti, tell
+from gateway.transfers.dead_letters import give_up, try_again
+from gateway.transfers.steps import CONSENT_WITHDRAWN, NewJti, tell
 
 DISPUTABLE = timedelta(days=30)
 TOO_LATE = Refusal("transfer.too_late", "异议期限已过", "the time for a dispute is over")
 NEVER_DELIVERED = Refusal("transfer.not_disputable", "本案未曾送达接收行", "this case never reached the accepting bank")
 NOT_YOUR_TURN = Refusal("transfer.wrong_state", "此异议现由另一方审理", "the dispute is before somebody else now")
+NOT_HELD = Refusal(
+    "transfer.wrong_state", "案件未被搁置,只能处置其死信", "the case is not held; an order can only be about a dead letter of it"
+)
 NOT_CANCELLABLE = Refusal("transfer.wrong_state", "仅可取消停在送达环节的案件", "only a case held from delivery can be cancelled")
 
 
@@ -63,6 +67,9 @@ def remit(document: Withdrawal, new_jti: NewJti) -> Effect:
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
         if case.row.stage != "presiding":
             return NOT_YOUR_TURN
+        if case.row.consent_withdrawn:
+            return CONSENT_WITHDRAWN  # nobody could decide anew: what was decided stands
+        case.drop_recalls()
         case.reclaim()
         case.row = case.row._replace(decision_jti="", posted_source="", posted_accepting="", disputed_from="", stage="")
         case.move(State.REVIEWING)
@@ -72,10 +79,14 @@ def remit(document: Withdrawal, new_jti: NewJti) -> Effect:
     return effect
 
 
-def retry(document: Withdrawal) -> Effect:
-    """The presiding unit's operator lets a held case go on where it stood; what is owed is due at once."""
+def retry(document: Order) -> Effect:
+    """The presiding unit's operator lets a held case go on where it stood, and what is owed is due at once; or has a dead letter tried."""
 
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
+        if document.message:
+            return try_again(case, document)
+        if case.state is not State.HELD:
+            return NOT_HELD
         case.move(State(case.row.held_from))
         case.row = case.row._replace(stage="")
         for owed in list(case.owed()):
@@ -86,10 +97,14 @@ def retry(document: Withdrawal) -> Effect:
     return effect
 
 
-def cancel(document: Withdrawal, new_jti: NewJti) -> Effect:
-    """The presiding unit's operator ends a case that could not be delivered."""
+def cancel(document: Order, new_jti: NewJti) -> Effect:
+    """The presiding unit's operator ends a case that could not be delivered, or gives a dead letter up."""
 
     def effect(case: Case, _rule: Rule) -> Accepted | Refusal:
+        if document.message:
+            return give_up(case, document)
+        if case.state is not State.HELD:
+            return NOT_HELD
         if case.row.held_from != State.DELIVERING:
             return NOT_CANCELLABLE
         seen = case.cancel_owed("forward", "fetch")

@@ -9,13 +9,13 @@ from typing import Any
 from gateway.federation.envelope import VerifiedMessage
 from gateway.mapping.documents import read
 from gateway.mapping.schema import Standard
-from gateway.model.documents import Acknowledgement, Correction, Decision, Posting, Withdrawal
+from gateway.model.documents import Acknowledgement, Correction, Decision, Order, Posting, Withdrawal
 from gateway.model.transfer import Act, Refusal
 from gateway.transfers import corrections, disputes, steps
 from gateway.transfers.acts import Effect
 from gateway.transfers.steps import NewJti
 
-NOT_YET = Refusal("transfer.not_yet", "本版本尚不办理此动作", "this act is not carried out yet")
+NOT_A_BANKS = Refusal("transfer.not_your_role", "此动作只由网关作出", "this act is the gateway's own")
 _MADE: dict[Act, tuple[str, type[Any], Callable[[VerifiedMessage, Any, NewJti], Effect]]] = {
     Act.ACKNOWLEDGE: ("acknowledgement", Acknowledgement, steps.acknowledge),
     Act.DECIDE: ("decision", Decision, steps.decide),
@@ -27,8 +27,8 @@ _MADE: dict[Act, tuple[str, type[Any], Callable[[VerifiedMessage, Any, NewJti], 
     Act.DISPUTE: ("dispute", Withdrawal, lambda _message, document, jti: disputes.dispute(document, jti)),
     Act.UPHOLD: ("ruling", Withdrawal, lambda _message, document, jti: disputes.uphold(document, jti)),
     Act.REMIT: ("ruling", Withdrawal, lambda _message, document, jti: disputes.remit(document, jti)),
-    Act.RETRY: ("order", Withdrawal, lambda _message, document, _jti: disputes.retry(document)),
-    Act.CANCEL: ("order", Withdrawal, lambda _message, document, jti: disputes.cancel(document, jti)),
+    Act.RETRY: ("order", Order, lambda _message, document, _jti: disputes.retry(document)),
+    Act.CANCEL: ("order", Order, lambda _message, document, jti: disputes.cancel(document, jti)),
 }
 
 
@@ -36,6 +36,6 @@ def effect_of(message: VerifiedMessage, standard: Standard, new_jti: NewJti) -> 
     """Raises FormatError or StandardError where the act's document is at fault."""
     made = _MADE.get(Act(message.act))
     if made is None:
-        return lambda _case, _rule: NOT_YET
+        return lambda _case, _rule: NOT_A_BANKS
     name, kind, build = made
     return build(message, read(message.contents[name].data, kind, standard), new_jti)

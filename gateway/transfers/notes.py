@@ -10,7 +10,9 @@ from gateway.model.canonical import jcs
 from gateway.storage.rows import OwedRow
 from gateway.transfers.acts import LEASE, NOT_ASKED, STATUS_DONE, UNKNOWN, earlier_answer, keep, refuse_logged, refuse_unlogged
 from gateway.transfers.answers import Answer, head_of
-from gateway.transfers.case import OPEN_OWED, Case, utc_text
+from gateway.transfers.case import Case, utc_text
+from gateway.transfers.enquiry import Enquiring, enquiry_json
+from gateway.transfers.owing import OPEN_OWED
 from gateway.transfers.view import View, Wants
 
 
@@ -28,11 +30,22 @@ class Noted:
             return earlier
         case = Case.of(view, self.message.scp or "")
         if case is None or not case.roles_of(self.message.iss):
-            return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
-        if not case.finish_owed(self.message.irt or "", self.message.iss, "notify"):
+            return self._of_enquiry(view)
+        irt, member = self.message.irt or "", self.message.iss
+        if not case.finish_owed(irt, member, "notify") and not case.finish_owed_again(irt, member):
             return refuse_logged(case, self.message, self.secret, NOT_ASKED)
         body = jcs(case.body(self.message, {}))
         return keep(view, self.message, Answer(STATUS_DONE, body, self.secret), case.row.id)
+
+    def _of_enquiry(self, view: View) -> Answer:
+        asking = Enquiring.of(view, self.message.scp or "")
+        if asking is None or asking.role_of(self.message.iss) is None:
+            return refuse_unlogged(view, self.message, self.secret, UNKNOWN)
+        irt, member = self.message.irt or "", self.message.iss
+        if not asking.finish_owed(irt, member, "notify") and not asking.finish_owed_again(irt, member):
+            return refuse_unlogged(view, self.message, self.secret, NOT_ASKED)
+        body = jcs({**head_of(self.message), **enquiry_json(asking.row)})
+        return keep(view, self.message, Answer(STATUS_DONE, body, self.secret), asking.scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,16 @@ from gateway.federation.envelope import VerifiedMessage
 from gateway.model.canonical import jcs_known
 from gateway.model.documents import Consent, Request
 from gateway.model.transfer import Refusal, State
-from gateway.storage.rows import ConsentRow, ContentRow, ItemRow, PartKeyRow, TransferRow
+from gateway.storage.rows import ContentRow, ItemRow, PartKeyRow, TransferRow
 from gateway.transfers.acts import STATUS_OPENED, Accepted, earlier_answer, keep, log_act, refuse_unlogged
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import Case, utc_text
+from gateway.transfers.consents import consent_fault, taken_up
+from gateway.transfers.contests import NewJti, announce
 from gateway.transfers.intake import Intake, item_problems
 from gateway.transfers.view import View, Wants
 
 ALL_CLOSED = Refusal("transfer.nothing_left", "没有一项可以继续", "not one item can go on")
-CONSENT_USED = Refusal("consent.already_used", "该授权编号已用于另一转移", "this consent id already opened another transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Opening:
     contents: tuple[ContentRow, ...]
     part_key: PartKeyRow
     owed_jti: str
+    new_jti: NewJti
 
     @property
     def wants(self) -> Wants:
@@ -57,8 +59,10 @@ class Opening:
         earlier = earlier_answer(view, self.message, self.secret)
         if earlier is not None:
             return earlier
-        if any((self.message.iss, consent.consent_id) in view.consents for consent in self._consents()):
-            return refuse_unlogged(view, self.message, self.secret, CONSENT_USED)
+        for consent in self._consents():
+            fault = consent_fault(view, self.message.iss, consent)
+            if fault is not None:
+                return refuse_unlogged(view, self.message, self.secret, fault)
         case = Case(view, self._row(view), tuple(item._replace(transfer=self.part_key.transfer) for item in self.items))
         if self.intake is not None:
             case.reserve()
@@ -74,13 +78,14 @@ class Opening:
         if self.intake is not None:
             case.hold_outcomes(case.row.leaf)
             case.owe(self.owed_jti, case.row.accepting, "forward", "case", {})
+            if case.joined:
+                announce(case, self.message, self.new_jti)
         else:
             case.owe(self.owed_jti, case.row.source, "fetch", "case", {})
         view.put_part_key(self.part_key)
         view.put_contents(self.contents)
         for consent in self._consents():
-            until = utc_text(consent.expires_at)
-            view.put_consent(ConsentRow(consent.consent_id, self.message.iss, case.row.id, consent.recipient, until, "given"))
+            view.put_consent(taken_up(view, self.message.iss, consent, case.row.id))
         case.save()
         return keep(view, self.message, replace(answer, leaf_data=leaf), case.row.id)
 

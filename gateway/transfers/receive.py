@@ -6,7 +6,7 @@ authentic message gets wrong is answered by a signed "no" of its class; the proc
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,26 +18,32 @@ from gateway.federation.envelope import VerifiedMessage, seal, unseal
 from gateway.federation.framing import RawMessage
 from gateway.federation.message import Content, HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
+from gateway.federation.state_digest import is_state_scope
 from gateway.mapping.documents import read
 from gateway.model.canonical import b64url, jcs_known
-from gateway.model.documents import Confirmation, Consent, Correction, Request, Withdrawal
+from gateway.model.documents import Clearance, Confirmation, Consent, Correction, Request, Withdrawal
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
 from gateway.model.transfer import Act, Refusal, transfer_id
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
-from gateway.storage.rows import ContentRow, MessageRow, TransferRow
+from gateway.storage.rows import ContentRow, MessageRow, OutcomeRow, TransferRow
 from gateway.transfers import corrections
 from gateway.transfers.acts import Effect, PartyAct, RefusedAct, known_answer
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import parties_of, utc_text
+from gateway.transfers.claims import cases_named
+from gateway.transfers.clearing import Clearing
+from gateway.transfers.consents import MOVED
 from gateway.transfers.effects import effect_of
 from gateway.transfers.intake import Asked, Intake, Reader, empty_item
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.notes import Noted
 from gateway.transfers.open import Confirmed, Opening, confirm
+from gateway.transfers.own_scopes import OwnScopes
 from gateway.transfers.papers import check_agreement, check_consent, read_identity, read_papers
 from gateway.transfers.registry import Registry
+from gateway.transfers.state_watch import StateWatch
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
 from gateway.transfers.view import Wants
@@ -72,6 +78,7 @@ class Receiver:
     pseudonym_key: bytes
     clock: Clock
     ids: IdSource
+    states: StateWatch
 
     async def receive(self, raw: RawMessage, http: HttpTarget | None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Reply:
         """Take one message.  Raises TrustError for what is not authentic or not fresh, StorageError when nothing could be stored."""
@@ -84,7 +91,10 @@ class Receiver:
             if answer is None:
                 raise
             return await self.reply(message, answer)
-        return await self.reply(message, await self.committer.submit(await self._change(message)))
+        answer = await self.committer.submit(await self._change(message))
+        if answer == MOVED:
+            answer = await self.committer.submit(await self._change(message))
+        return await self.reply(message, answer)
 
     async def _stored(self, message: VerifiedMessage) -> Answer | None:
         """The answer of a repeat, or the refusal of a used id, where the envelope has run out: that question comes first."""
@@ -100,7 +110,13 @@ class Receiver:
                 case Act.REQUEST:
                     return await self._opening(message, secret)
                 case Act.NOTED:
-                    return Noted(message, secret, wants)
+                    return await self._noted(message, secret, wants)
+                case Act.CONSENT | Act.CONSENT_WITHDRAW | Act.ENQUIRE | Act.LIST:
+                    return await self._own_scopes.change(message, secret)
+                case Act.DECLINE if await self._own_scopes.asked(message):
+                    return await self._own_scopes.change(message, secret)
+                case Act.CLEAR if outcomes := await self._outcomes(message.scp):
+                    return await self._clearing(message, secret, outcomes)
                 case Act.CONFIRM:
                     effect, wants = await self._confirming(message, wants)
                 case Act.SUPPLEMENT | Act.AMEND:
@@ -113,10 +129,21 @@ class Receiver:
             raise
         except GatewayError as error:
             return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants, self._presiding)
-        return PartyAct(message, secret, effect, wants, self._presiding, contents)
+        return PartyAct(message, secret, effect, wants, self._presiding, self.ids.jti, contents)
+
+    async def _noted(self, message: VerifiedMessage, secret: bytes, wants: Wants) -> Change:
+        if is_state_scope(message.scp):
+            return await self.states.answered(message, secret)
+        return Noted(message, secret, replace(wants, enquiries=wants.transfers))
 
     def _presiding(self, parties: frozenset[str]) -> str | None:
         return self.registry.trust.presiding(self.clock.now(), parties)
+
+    @property
+    def _own_scopes(self) -> OwnScopes:
+        return OwnScopes(
+            self.registry, self.reader.standard, self.vault, self.database, self.pseudonym_key, self.clock, self.ids, self._presiding
+        )
 
     async def _kept(self, message: VerifiedMessage) -> tuple[ContentRow, ...]:
         """What a party signed, sealed for keeping: the other bank is shown the decision itself, and evidence needs every paper."""
@@ -127,6 +154,30 @@ class Receiver:
         key = await self.vault.part_key(row.id)
         envelope = self._own("envelope", message.token.encode(), "application/jose")
         return self.vault.seal(key, row.id, message.iss, message.jti, [*message.contents.values(), envelope])
+
+    async def _outcomes(self, scope: str | None) -> list[OutcomeRow]:
+        """The outcome that a ruling names; none where its scope is something else, in which nobody has a role for it."""
+        return [OutcomeRow(*row) for row in await self.database.fetch("outcomes_by_key", nfs=json.dumps([scope]))]
+
+    async def _clearing(self, message: VerifiedMessage, secret: bytes, outcomes: list[OutcomeRow]) -> Change:
+        """A ruling.  It is kept under a key of the outcome's own: it concerns several learners' cases and belongs to none of them."""
+        scope = message.scp or ""
+        wants = Wants(messages=((message.iss, message.jti),), transfers=tuple(cases_named(outcomes)), outcomes=(scope,))
+        fault, ruling = None, Clearance("", "")
+        try:
+            ruling = read(message.contents["ruling"].data, Clearance, self.reader.standard)
+        except GatewayError as error:
+            fault = (Refusal(error.code, error.zh, error.en), error.problems)
+        kept: tuple[ContentRow, ...] = ()
+        part_key = None
+        if fault is None and any(row.claims for row in outcomes):
+            if await self.database.fetch("part_key_by_id", part_id=scope):
+                key = await self.vault.part_key(scope)
+            else:
+                key, part_key = self.vault.new_part(scope, utc_text(self.clock.now()))
+            envelope = self._own("envelope", message.token.encode(), "application/jose")
+            kept = self.vault.seal(key, scope, message.iss, message.jti, [*message.contents.values(), envelope])
+        return Clearing(message, secret, ruling, fault, wants, self._presiding, self.ids.jti, kept, part_key)
 
     async def _opening(self, message: VerifiedMessage, secret: bytes) -> Change:
         now = self.clock.now()
@@ -156,6 +207,7 @@ class Receiver:
             contents=rows,
             part_key=part_key,
             owed_jti=self.ids.jti(),
+            new_jti=self.ids.jti,
         )
 
     async def _confirming(self, message: VerifiedMessage, wants: Wants) -> tuple[Effect, Wants]:

@@ -1,6 +1,7 @@
 """Where is my transfer, whose turn is it, since when, until when: the reading side.
 
-A member sees the cases it is a party of; another's case reads as unknown.
+A member sees the cases it is a party of, and while it presides over one that waits for the presiding unit, that one; any
+other case reads as unknown.
 """
 
 import json
@@ -8,14 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import TransferError
+from gateway.model.transfer import State
 from gateway.storage.database import Database
 from gateway.storage.rows import ItemRow, OwedRow, TransferRow
 from gateway.transferlog.leaf import parse_leaf
-from gateway.transfers.case import case_json, waiting_on
+from gateway.transfers.acts import Presiding
+from gateway.transfers.case import case_json, parties_of, waiting_on
+from gateway.transfers.contested import contested_outcomes
+from gateway.transfers.dead_letters import is_dead
 from gateway.transfers.log_reading import LogReading
+from gateway.transfers.stuck import held_json, in_order, letter_json
 
 PAGE_MAX = 200
+STUCK_MAX = 1000
 EVERYBODY = ""
+
+
+def nobody(_parties: frozenset[str]) -> None:
+    """Who presides, where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class Status:
 
     database: Database
     reading: LogReading
+    presiding: Presiding = nobody
 
     async def listing(self, member: str, *, state: str = "", cursor: str = "", most: int = 50) -> dict[str, Any]:
         """Newest first.  `member` "" sees all (the centre).  `cursor` is the `next` of the page before."""
@@ -44,22 +56,70 @@ class Status:
         ids = json.dumps([transfer])
         rows = await self.database.fetch("transfers_by_id", ids=ids)
         row = TransferRow(*rows[0]) if rows else None
-        if row is None or (member != EVERYBODY and member not in {row.source, row.accepting, row.facing}):
+        owed = [OwedRow(*each) for each in await self.database.fetch("owed_by_transfer", ids=ids)]
+        if row is None or not self._may_see(member, row, owed):
             raise TransferError("transfer.unknown", "没有这个转移", "there is no such transfer")
         items = [ItemRow(*each) for each in await self.database.fetch("items_by_transfer", ids=ids)]
-        owed = [OwedRow(*each) for each in await self.database.fetch("owed_by_transfer", ids=ids)]
         return {
             **case_json(row, items),
             "opened_at": row.opened_at,
             "since": row.changed_at,
+            "turn_since": row.due_since or row.changed_at,
             "programme": row.programme,
+            "held_from": row.held_from,
+            "stage": row.stage,
+            "disputed_from": row.disputed_from,
+            "unresolved": bool(row.unresolved),
+            "presiding_unit": self.presiding(parties_of(row)),
             "steps": [_step(seq, index, leaf) for seq, index, leaf in await self.reading.scope(transfer)],
             "owed": [
                 {"to": each.lane, "act": each.act, "event": each.event, "state": each.state, "attempts": each.attempts,
-                 "next_at": each.next_at, "last_error": each.last_error}
+                 "next_at": each.next_at, "last_error": each.last_error, "message": each.jti, "created_at": each.created_at,
+                 "dead_since": each.dead_since if is_dead(each) else None}
                 for each in owed
             ],
         }  # fmt: skip
+
+    async def stuck(self, member: str) -> dict[str, Any]:
+        """Held transfers and dead letters: all of them for the centre, for a member those of its own cases and those it presides over.
+
+        `more` is true where there are more than are shown.
+        """
+        held = [TransferRow(*each) for each in await self.database.fetch("transfers_held", most=STUCK_MAX + 1)]
+        letters = [OwedRow(*each) for each in await self.database.fetch("owed_dead", most=STUCK_MAX + 1)]
+        ids = json.dumps([row.id for row in held])
+        owed: dict[str, list[OwedRow]] = {}
+        for each in await self.database.fetch("owed_by_transfer", ids=ids):
+            owed.setdefault(each[2], []).append(OwedRow(*each))
+        ids = json.dumps(sorted({row.transfer for row in letters}))
+        cases = {each[0]: TransferRow(*each) for each in await self.database.fetch("transfers_by_id", ids=ids)}
+        seen = {row.id: self.presiding(parties_of(row)) for row in (*held, *cases.values())}
+        mine = {row.id for row in (*held, *cases.values()) if member in {EVERYBODY, seen[row.id], row.source, row.accepting, row.facing}}
+        found = [held_json(row, owed.get(row.id, ()), seen[row.id]) for row in held if row.id in mine]
+        found += [
+            letter_json(row, cases.get(row.transfer), seen.get(row.transfer))
+            for row in letters
+            if row.transfer in mine or member in {EVERYBODY, row.lane}
+        ]
+        return {"stuck": in_order(found), "more": max(len(held), len(letters)) > STUCK_MAX}
+
+    async def contested(self, member: str) -> dict[str, Any]:
+        """Contested outcomes that wait for this member's ruling, or everybody's for the centre."""
+        return await contested_outcomes(self.database, self.reading, self.presiding, member)
+
+    async def contested_count(self) -> int:
+        """How many outcomes are contested."""
+        return int((await self.database.fetch("outcomes_contested_count"))[0][0])
+
+    async def dead_letter_counts(self) -> dict[str, int]:
+        """How many dead letters each member's lane has."""
+        return {str(row[0]): int(row[1]) for row in await self.database.fetch("dead_letter_counts")}
+
+    def _may_see(self, member: str, row: TransferRow, owed: list[OwedRow]) -> bool:
+        if member in {EVERYBODY, row.source, row.accepting, row.facing}:
+            return True
+        waits = row.state in {State.HELD, State.DISPUTED} or any(map(is_dead, owed))
+        return waits and self.presiding(parties_of(row)) == member
 
     async def counts(self) -> dict[str, int]:
         """How many transfers stand in each state."""

@@ -19,8 +19,14 @@ OTHER_BYTES = Refusal("transfer.other_bytes", "认定所依据的不是最近交
 WRONG_ITEMS = Refusal("transfer.bad_document", "认定须逐项覆盖全部待定成果", "a decision covers exactly the items that are still claimed")
 TOO_MUCH = Refusal("transfer.credits_exceed", "认定学分超过该项区域学分", "more credits are recognised than the item has")
 OUTCOME_TAKEN = Refusal("transfer.outcome_taken", "成果已被他案占用", "another case holds the outcome now")
+OUTCOME_CONTESTED = Refusal(
+    "transfer.outcome_contested",
+    "成果有争议,须待轮值单位裁定;可以不予认可",
+    "the outcome is contested until the presiding unit has ruled; it may be refused",
+)
 POSTED_ALREADY = Refusal("transfer.wrong_state", "贵行已确认入账", "your posting is already acknowledged")
 CONSENT_ENDED = Refusal("consent.expired", "授权已到期", "the consent has run out")
+CONSENT_WITHDRAWN = Refusal("consent.withdrawn", "授权已撤回", "the consent was withdrawn")
 NOT_POSTING = Refusal("transfer.wrong_state", "本案现在没有待入账的认定", "there is no decision to be booked now")
 NOT_IMPOSSIBLE = Refusal("transfer.bad_document", "此项只能确认完成", "this can only be confirmed as done")
 BAD_POSTURE = Refusal("transfer.bad_document", "信封声明与文件不一致", "the envelope's posture is not what the document says")
@@ -105,6 +111,8 @@ def _judge_decision(case: Case, message: VerifiedMessage, document: Decision, de
     named = (message.claims.get("delivered"), message.claims.get("part"), "@".join(message.claims.get("mapping", ())))
     if named != (row.delivered_sd, row.part_sd, row.mapping):
         return OTHER_BYTES
+    if row.consent_withdrawn:
+        return CONSENT_WITHDRAWN
     if row.consent_until <= case.view.at_text:
         return CONSENT_ENDED
     claimed = {item.record: item for item in deciding}
@@ -116,6 +124,8 @@ def _judge_decision(case: Case, message: VerifiedMessage, document: Decision, de
             return TOO_MUCH
         if item.verdict is Verdict.REFUSED and item.credits.value:
             return TOO_MUCH
+        if item.verdict is Verdict.RECOGNISED and claimed[item.record].contested:
+            return OUTCOME_CONTESTED
         if item.verdict is Verdict.RECOGNISED and not case.obtainable(claimed[item.record]):
             return OUTCOME_TAKEN
     return None
@@ -183,6 +193,8 @@ def _recalled(case: Case, message: VerifiedMessage, document: Posting) -> Accept
         return POSTED_ALREADY
     case.finish_owed(message.irt or "", case.row.accepting, "notify", "recall")
     case.set_items({item.position: {"state": ItemState.RECALLED.value} for item in booked})
+    for item in booked:
+        case.let_go(item)
     case.end_recall()
     return Accepted(("item.recalled",))
 

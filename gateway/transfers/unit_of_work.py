@@ -13,7 +13,7 @@ from typing import Protocol
 
 from gateway.model.ports import Clock
 from gateway.storage.committer import Decided
-from gateway.storage.database import FencedError, Read, Row, Write
+from gateway.storage.database import FencedError, Read, Row, UnreadError, Write
 from gateway.transferlog import merkle
 from gateway.transferlog.checkpoint import sign_note, write_checkpoint
 from gateway.transferlog.merkle import leaf_hash
@@ -21,6 +21,7 @@ from gateway.transferlog.proof import write_proof
 from gateway.transferlog.tiles import Appended, TileHashes, TileRef, TreeState, append, inclusion_proof
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
+from gateway.transfers.claims import cases_named
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.view import RegistryRows, View, Wants, reads_for
 
@@ -63,6 +64,7 @@ class Ledger:
         self._recent: OrderedDict[int, tuple[str, TileHashes]] = OrderedDict()
         self._registry: RegistryRows | None = None
         self._planned: tuple[str, ...] = ()
+        self._unread: set[str] = set()
 
     @property
     def size(self) -> int:
@@ -73,10 +75,14 @@ class Ledger:
         """Load the tree's edge from the database and compare it with the stored head (TL-24)."""
         self._recent.clear()
         self._registry = None
+        self._unread.clear()
         self._tree = await self._reading.tree()
 
     def plan(self, changes: Sequence[Change]) -> Sequence[Read]:
-        reads = reads_for([change.wants for change in changes], registry=self._registry is None)
+        wants = [change.wants for change in changes]
+        if self._unread:  # rare: one outcome of two learners, so that one change touches two cases
+            wants.append(Wants(transfers=tuple(self._unread)))
+        reads = reads_for(wants, registry=self._registry is None)
         self._planned = tuple(read.name for read in reads)
         return reads
 
@@ -88,7 +94,11 @@ class Ledger:
         named = dict(zip(self._planned, rows, strict=True))
         registry = self._registry or RegistryRows.load(named)
         view = View.load(named, registry, at.astimezone(UTC), utc_text(at.astimezone(UTC)))
-        answers = [change.apply(view) for change in changes]
+        try:
+            answers = [change.apply(view) for change in changes]
+        except UnreadError:
+            self._unread |= cases_named(view.outcomes.values()) - view.transfers.keys()
+            raise
         if not view.leaves:
             return Decided(view.writes(size), answers, lambda: self._committed(view, None))
         grown = append(self._tree, [leaf_hash(leaf.data) for leaf in view.leaves])
@@ -103,7 +113,8 @@ class Ledger:
         return Decided([write for write in writes if write.rows], answers, lambda: self._committed(view, grown))
 
     def _committed(self, view: View, grown: Appended | None) -> None:
-        self._registry = RegistryRows(view.members, view.keys)
+        self._registry = RegistryRows(view.members, view.keys, view.numbers)
+        self._unread.clear()
         if grown is not None:
             self._keep(grown)
         self._wake(view.lanes)

@@ -13,6 +13,8 @@ from gateway.storage.database import Read, Row, Write
 from gateway.storage.rows import (
     ConsentRow,
     ContentRow,
+    DifferenceRow,
+    EnquiryRow,
     ItemRow,
     KeyRow,
     MemberRow,
@@ -20,8 +22,11 @@ from gateway.storage.rows import (
     OutcomeRow,
     OwedRow,
     PartKeyRow,
+    ReconciliationRow,
     TransferRow,
 )
+
+ENDED_OWED = frozenset({"done", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,9 @@ class Wants:
     transfers: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
     consents: tuple[tuple[str, str], ...] = ()
+    enquiries: tuple[str, ...] = ()
+    reconciling: str = ""
+    """The member whose state digest, and open differences, this is about."""
 
 
 def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
@@ -40,6 +48,7 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
     `registry`: also members and keys, for a caller that does not know them as of this head.
     """
     ids = _wanted(key for want in wants for key in want.transfers)
+    reconciling = _wanted(want.reconciling for want in wants if want.reconciling)
     lists = {
         "messages_by_key": ("keys", _wanted(key for want in wants for key in want.messages)),
         "transfers_by_id": ("ids", ids),
@@ -48,8 +57,11 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
         "outcomes_by_transfer": ("ids", ids),
         "outcomes_by_key": ("nfs", _wanted(key for want in wants for key in want.outcomes)),
         "consents_by_key": ("keys", _wanted(key for want in wants for key in want.consents)),
+        "enquiries_by_id": ("ids", _wanted(key for want in wants for key in want.enquiries)),
+        "reconciliations_by_member": ("members", reconciling),
+        "differences_open": ("members", reconciling),
     }
-    fixed = ("head", "members_all", "keys_all") if registry else ("head",)
+    fixed = ("head", "members_all", "keys_all", "lanes_all") if registry else ("head",)
     return [*(Read(name, {}) for name in fixed), *(Read(name, {param: text}) for name, (param, text) in lists.items() if text)]
 
 
@@ -74,14 +86,20 @@ class LeafDraft:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRows:
-    """Members and keys as of one head.  They change only together with leaves, so an unmoved head vouches for them."""
+    """Members and keys as of one head, and the last number given in each lane.
+
+    Members and keys change only together with leaves, so an unmoved head vouches for them; numbers have a fence of their own.
+    """
 
     members: Mapping[str, MemberRow]
     keys: Mapping[str, KeyRow]
+    lanes: Mapping[str, int]
 
     @classmethod
     def load(cls, rows: Mapping[str, list[Row]]) -> "RegistryRows":
-        return cls({row[0]: MemberRow(*row) for row in rows["members_all"]}, {row[0]: KeyRow(*row) for row in rows["keys_all"]})
+        members = {row[0]: MemberRow(*row) for row in rows["members_all"]}
+        keys = {row[0]: KeyRow(*row) for row in rows["keys_all"]}
+        return cls(members, keys, {row[0]: row[1] for row in rows["lanes_all"]})
 
 
 @dataclass(slots=True)
@@ -99,12 +117,18 @@ class View:
     owed: dict[str, list[OwedRow]]
     outcomes: dict[str, OutcomeRow]
     consents: dict[tuple[str, str], ConsentRow]
+    enquiries: dict[str, EnquiryRow] = field(default_factory=dict)
+    reconciling: dict[str, ReconciliationRow] = field(default_factory=dict)
+    differences: dict[tuple[str, ...], DifferenceRow] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    """The last number given in each lane."""
     leaves: list[LeafDraft] = field(default_factory=list)
     lanes: set[str] = field(default_factory=set)
     _new_messages: list[MessageRow] = field(default_factory=list)
     _contents: list[ContentRow] = field(default_factory=list)
     _part_keys: list[PartKeyRow] = field(default_factory=list)
     _changed: dict[str, dict[object, Row]] = field(default_factory=dict)
+    _numbers_before: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, rows: Mapping[str, list[Row]], registry: "RegistryRows", at: datetime, at_text: str) -> "View":
@@ -131,6 +155,11 @@ class View:
             owed=waiting,
             outcomes={row[0]: OutcomeRow(*row) for row in (*read("outcomes_by_transfer"), *read("outcomes_by_key"))},
             consents={(row[1], row[0]): ConsentRow(*row) for row in read("consents_by_key")},
+            enquiries={row[0]: EnquiryRow(*row) for row in read("enquiries_by_id")},
+            reconciling={row[0]: ReconciliationRow(*row) for row in read("reconciliations_by_member")},
+            differences={tuple(row[:4]): DifferenceRow(*row) for row in read("differences_open")},
+            numbers=dict(registry.lanes),
+            _numbers_before=registry.lanes,
         )
 
     @property
@@ -158,20 +187,50 @@ class View:
         self._put("outcome_put", row.nf, row)
 
     def put_owed(self, row: OwedRow) -> None:
-        """Add or change an owed message; its lane is woken after the commit."""
+        """Add or change an owed message; its lane is woken after the commit.  One that is new gets its lane's next number."""
         rows = self.owed.setdefault(row.transfer, [])
         for place, old in enumerate(rows):
             if old.jti == row.jti:
+                if old.state in ENDED_OWED and row.state not in ENDED_OWED:  # owed once more, with all the time of a new one
+                    row = row._replace(first_at="", dead_since="")
                 rows[place] = row
                 break
         else:
+            row = row._replace(seq=self.numbers.get(row.lane, 0) + 1)
+            self.numbers[row.lane] = row.seq
             rows.append(row)
         self.lanes.add(row.lane)
         self._put("owed_put", row.jti, row)
+        self._line_up(rows, row.lane)
+
+    def _line_up(self, rows: list[OwedRow], lane: str) -> None:
+        """Whoever is first in the lane now: from here on its horizon runs."""
+        line = [(each.number, place) for place, each in enumerate(rows) if each.lane == lane and each.state not in ENDED_OWED]
+        first = min(line, default=None)
+        if first is not None and not rows[first[1]].first_at:
+            rows[first[1]] = row = rows[first[1]]._replace(first_at=self.at_text)
+            self._put("owed_put", row.jti, row)
 
     def put_consent(self, row: ConsentRow) -> None:
         self.consents[row.controller, row.id] = row
         self._put("consent_put", (row.controller, row.id), row)
+
+    def put_enquiry(self, row: EnquiryRow) -> None:
+        self.enquiries[row.id] = row
+        self._put("enquiry_put", row.id, row)
+
+    def put_reconciling(self, row: ReconciliationRow) -> None:
+        self.reconciling[row.member] = row
+        self._put("reconciliation_put", row.member, row)
+
+    def put_difference(self, row: DifferenceRow) -> None:
+        self.differences[row[:4]] = row
+        self._put("difference_put", row[:4], row)
+
+    def forget(self, scope: str) -> None:
+        """Drop the contents of a state digest, and their key."""
+        self._put("contents_forget", scope, (scope,))
+        self._put("part_key_forget", scope, (scope,))
 
     def put_member(self, row: MemberRow) -> None:
         self.members[row.member] = row
@@ -201,7 +260,10 @@ class View:
             ("log_entry_add", [(leaf.index, leaf.data) for leaf in self.leaves]),
             ("log_key_add", [(leaf.scope, leaf.seq, leaf.iss, leaf.jti, leaf.n, leaf.index) for leaf in self.leaves]),
         ]
-        return [Write(statement, rows) for statement, rows in named if rows]
+        before = self._numbers_before
+        given = [(lane, seq, before.get(lane, 0)) for lane, seq in sorted(self.numbers.items()) if seq != before.get(lane, 0)]
+        fence = [Write("lane_move", given, hits=len(given))] if given else []
+        return [*fence, *(Write(statement, rows) for statement, rows in named if rows)]
 
 
 def totals_text(totals: Mapping[str, str]) -> str:

@@ -55,6 +55,16 @@ async def get_transfer(request: web.Request) -> web.Response:
     return web.json_response(shown, headers={"ETag": etag})
 
 
+async def get_stuck(request: web.Request) -> web.Response:
+    """`GET /v1/dlq`: held transfers and dead letters of the asker's cases, and of those it presides over."""
+    return web.json_response(await request.app[PARTS].status.stuck(member_of(request)))
+
+
+async def get_outcomes(request: web.Request) -> web.Response:
+    """`GET /v1/outcomes`: contested outcomes on which the asker, as presiding unit, is to rule."""
+    return web.json_response(await request.app[PARTS].status.contested(member_of(request)))
+
+
 async def read_message(request: web.Request) -> HttpMessage:
     """A message to the gateway.  The URL is from configuration, never from what a proxy or a client says of the host."""
     return await read_multipart(request, request.app[PARTS].base_url + request.raw_path)

@@ -4,7 +4,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
-from gateway.metrics import BATCH_CHANGES, BUILD, LOG_SIZE, OWED, REGISTRY, TRANSFERS
+from gateway.metrics import BATCH_CHANGES, BUILD, CONTESTED, DEAD_LETTERS, LOG_SIZE, OWED, REGISTRY, TRANSFERS
 from gateway.web.keys import PARTS
 
 BUILD.labels(__version__).set(1)
@@ -36,8 +36,14 @@ async def metrics(request: web.Request) -> web.Response:
     LOG_SIZE.set(parts.ledger.size)
     committer = parts.receiver.committer
     BATCH_CHANGES.set(committer.changes / committer.batches if committer.batches else 0)
-    for state, count in (await parts.status.counts()).items():
+    transfers, owed, letters = await parts.status.counts(), await parts.status.owed_counts(), await parts.status.dead_letter_counts()
+    for gauge in (TRANSFERS, OWED, DEAD_LETTERS):
+        gauge.clear()  # what is not counted any more must not stand there as it was
+    for state, count in transfers.items():
         TRANSFERS.labels(state).set(count)
-    for member, state, count in await parts.status.owed_counts():
+    for member, state, count in owed:
         OWED.labels(member, state).set(count)
+    for member, count in letters.items():
+        DEAD_LETTERS.labels(member).set(count)
+    CONTESTED.set(await parts.status.contested_count())
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})

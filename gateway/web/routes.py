@@ -21,6 +21,8 @@ def member_app(parts: Parts, access: Access) -> web.Application:
             web.post("/v1/mailbox", member_api.post_collect),
             web.get("/v1/transfers", member_api.get_transfers),
             web.get("/v1/transfers/{id:[0-9a-f]{64}}", member_api.get_transfer),
+            web.get("/v1/outcomes", member_api.get_outcomes),
+            web.get("/v1/dlq", member_api.get_stuck),
             web.get("/v1/log/proof", log_api.get_proof),
             web.get("/log/checkpoint", log_api.get_checkpoint),
             web.get("/log/tile/{path:.{1,200}}", log_api.get_tile),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.enquiries import question
 from support.region import Message
 from support.wires import KINDS, SENDER, SH, SH_RECORDS, TAKER, Mailbox, Wire, until, wired
 
@@ -75,6 +76,19 @@ async def test_message_of_the_gateway_when_owed_then_arrives_byte_for_byte_with_
         mine = next(each for key, each in kept.items() if key[2] == name)
         assert (content.data, content.secret) == (mine.data, mine.secret), name
     assert message.contents["part"].data == sent.contents["part"].data
+
+
+async def test_enquiry_when_sent_then_its_question_reaches_the_bank_asked_byte_for_byte(wire: Wire) -> None:
+    """Acts of other scopes than a transfer's travel like any: `enquire` in, `fetch` out."""
+    message = question(wire.world, SENDER, TAKER, target=wire.target, life=wire.life)
+    answer = await wire.send(message)
+    body = json.loads(answer.body)
+    assert (answer.status, body["state"]) == (202, "asked")
+    fetch = await came(wire)
+    assert (fetch.act, fetch.scp) == ("fetch", body["enquiry"])
+    assert fetch.contents.keys() == {"case", "enquiry", "identity", "consent-source"}
+    for name in ("enquiry", "identity", "consent-source"):
+        assert (fetch.contents[name].data, fetch.sd(name)) == (message.contents[name].data, message.sd(name))
 
 
 async def test_message_when_repeated_then_stored_answer_marked_and_nothing_done_twice(wire: Wire) -> None:

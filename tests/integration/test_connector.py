@@ -6,7 +6,7 @@ import pytest
 from support.connectors import KilledError, Line, Mortal, Region, four_banks
 from support.region import region
 
-from gateway.model.documents import Decision, Withdrawal
+from gateway.model.documents import Withdrawal
 from gateway.simulator.banks import Programme
 from gateway.storage.database import Database
 
@@ -32,7 +32,7 @@ async def test_case_when_two_connectors_run_then_settles_with_each_act_once(
         for member, role in ((source, "source"), (accepting, "accepting")):
             bank = banks.banks[member]
             booked = bank.posted[opened.scope, role]
-            bank.post(opened.scope, role, Decision("120209", world.clock.now(), "again", ()))
+            bank.post(opened.scope, role, banks.banks[accepting].decided[opened.scope])
             assert bank.posted[opened.scope, role] is booked
             assert not await banks.connectors[member].store.refused()
 

@@ -3,18 +3,24 @@
 import asyncio
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.connectors import HASTE, REGIONS, Region, case_tools, four_banks
-from support.region import key_of, region, tools
+from support.region import key_of, region, tools, trust_data, write_files
+from support.wires import until
 
+from gateway.client.bank import Question
 from gateway.client.connector import Connector
 from gateway.client.connector_file import ConnectorFile
+from gateway.client.feed_rows import KnownRows
 from gateway.client.folder_bank import FolderBank
 from gateway.client.office import Setup
 from gateway.client.store import Outgoing, Store
 from gateway.errors import SettingsError
+from gateway.federation.members import Channel
+from gateway.model.documents import Enquiry
 from gateway.simulator.ledgers import Entry
 from gateway.simulator.live import connector_running
 from gateway.simulator.people import MEMBERS, Learner
@@ -25,7 +31,7 @@ async def beside(banks: Region, member: str, folder: Path) -> Connector:
     """A connector of `member` over a bank of folders."""
     database = await open_connector(folder / "connector.db")
     banks.databases[member] = database
-    bank = FolderBank(folder, tools().regions[REGIONS[member]], {}, banks.world.clock)
+    bank = FolderBank(folder, tools().regions[REGIONS[member]], KnownRows(), banks.world.clock)
     setup = Setup(
         member, key_of(member), banks.world.trust, "http://127.0.0.1:1", True, case_tools(), banks.world.clock, banks.world.ids,
         random.Random(1), HASTE,
@@ -69,6 +75,27 @@ async def test_source_bank_when_feed_does_not_know_the_learner_then_declines(tmp
         learner = banks.learner("CN-31", "CN-32")
         opened = await banks.connectors["CN-32"].submit(banks.counter.pulled(banks.banks["CN-31"], "CN-32", learner))
         await banks.work("CN-31", "CN-32", until=lambda: stands(banks, opened.scope, "rejected"))
+
+
+async def test_bank_of_folders_when_asked_what_it_has_then_lists_its_last_feed_dated(tmp_path: Path) -> None:
+    """Anhui has only its last sheet, of a month; whoever asked finds the list in a folder of its own."""
+    async with region(tmp_path / "g") as world, four_banks(world) as banks:
+        source = await beside(banks, "CN-34", tmp_path / "asked")
+        await beside(banks, "CN-31", tmp_path / "asks")
+        learner = banks.learner("CN-34", "CN-31")
+        enrol(tmp_path / "asked", learner, "CN-34")
+        (tmp_path / "asked" / "feeds" / "2024-06-feed").write_bytes(banks.banks["CN-34"].feed(learner))
+        consent = world.consent("CN-31", "CN-34", "CN-34", (), purpose="listing")
+        asked = await banks.connectors["CN-31"].enquire(Question(Enquiry("CN-34", world.clock.now()), learner.identity, consent))
+        file = tmp_path / "asks" / "listings" / f"{asked.scope}.json"
+
+        async def there() -> bool:
+            return file.exists()
+
+        await banks.work("CN-34", "CN-31", until=there)
+        told = json.loads(file.read_text("utf-8"))
+        assert (told["as_of"], [item["title"] for item in told["items"]]) == ("2024-06-30", ["管理学基础"])
+        assert {item["record"] for item in told["items"]} == set((await source.store.known_ids()).values())
 
 
 async def accepting_case(banks: Region, folder: Path, policy: str) -> Outgoing:
@@ -146,3 +173,24 @@ async def test_connector_when_started_from_its_file_then_runs_and_polls(tmp_path
         with pytest.raises(SettingsError, match=r"settings\.connector"):
             async with connector_running(ConnectorFile.load(tmp_path / "connector.toml")):
                 pass
+
+
+async def test_connector_when_its_member_speaks_in_files_then_needs_its_exchange_folder_and_lays_its_folders(tmp_path: Path) -> None:
+    data = trust_data()
+    members = tuple(
+        replace(each, channel=Channel.SFTP, endpoint="sftp://ceg@127.0.0.1:1/exchange") if each.id == "CN-34" else each
+        for each in data.members
+    )
+    write_files(tmp_path / "g", replace(data, members=members))
+    key_of("CN-34").save(tmp_path / "bank.pem")
+    path = tmp_path / "connector.toml"
+    path.write_text(settings_text(member='"CN-34"', exchange_folder='"exchange"'), "utf-8")
+    with pytest.raises(SettingsError, match=r"settings\.connector"):
+        ConnectorFile.load(path).exchange()
+    (tmp_path / "exchange").mkdir()
+    async with connector_running(ConnectorFile.load(path)):
+        await until((tmp_path / "exchange" / "from-gateway" / "refused").is_dir)
+    path.write_text(settings_text(member='"CN-34"'), "utf-8")
+    with pytest.raises(SettingsError, match=r"settings\.connector"):
+        async with connector_running(ConnectorFile.load(path)):
+            pass

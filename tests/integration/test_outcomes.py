@@ -1,25 +1,17 @@
-"""One achievement, one holder: races, repeats, twins and certificates with the same number."""
+"""One achievement, one holder: races, repeats and twins.  One number for two learners: `test_contests`."""
 
 import asyncio
-import base64
 import json
-import re
 from pathlib import Path
-from typing import Any
 
 from support.auditor import books, check_books, proven_codes, shanghai_part
-from support.region import PERSON, SAMPLES, World, decide, region, take, to_reviewing
+from support.region import SAMPLES, decide, region, take, to_reviewing
 from support.stages import ACCEPTING, SOURCE
 
-from gateway.adapters.part_manifest import write_manifest
 from gateway.mapping.documents import write
-from gateway.model.documents import Acknowledgement, Confirmation, ConfirmationItem, Identity, Verdict
-from gateway.model.local import PartManifest
+from gateway.model.documents import Acknowledgement, Confirmation, ConfirmationItem, Verdict
 
 RECORDS = ("SHC00000000001", "SHC00000000002")
-JS = (SAMPLES / "jiangsu" / "samples" / "good" / "js-soap.xml").read_bytes()
-JS_IDS = ("JS-A", "JS-B")
-PERSON_JS = Identity("320508198811113025", "李䶮", synthetic=True)
 
 
 async def test_race_when_two_banks_ask_for_one_outcome_at_once_then_one_wins_and_the_other_hears_of_its_leaf(tmp_path: Path) -> None:
@@ -54,36 +46,6 @@ async def test_certificate_when_held_elsewhere_then_a_second_request_for_it_alon
         first = await world.send(world.request(SOURCE, ACCEPTING, records, json.dumps(data).encode()))
         second = await world.send(world.request(SOURCE, "CN-33", records, json.dumps(data).encode()))
         assert (first.status, second.code) == (202, "transfer.nothing_left")
-        check_books(found)
-
-
-async def confirmed(world: World, accepting: str, ids: tuple[str, ...], number: str, identity: Identity) -> dict[str, Any]:
-    """A pulled case answered with Jiangsu's part about `identity`."""
-    heard = await world.send(world.request("CN-32", accepting, ids, identity=identity))
-    transfer = heard.body["transfer"]
-    owed = next(each for each in await take(world, "CN-32") if each.transfer == transfer)
-    items = tuple(ConfirmationItem(record) for record in ids)
-    inner = re.search(rb"<js:data>(.*?)</js:data>", JS, re.DOTALL)
-    assert inner is not None
-    text = base64.b64decode(inner[1]).replace(PERSON_JS.citizen_id.encode(), number.encode())
-    part = JS.replace(inner[1], base64.encodebytes(text))
-    manifest = write_manifest(PartManifest("2024-07", dict(enumerate(ids, 1))))
-    contents = [("confirmation", write(Confirmation("JS320519000421770", items))), ("part", part), ("manifest", manifest)]
-    done = await world.act("CN-32", "confirm", contents, scp=transfer, irt=owed.jti, same_person=owed.sd["identity"])
-    assert done.status == 200, done.body
-    return done.body
-
-
-async def test_certificate_when_two_learners_bring_one_number_then_contested_and_nothing_merged(tmp_path: Path) -> None:
-    async with region(tmp_path) as world, books(world) as found:
-        first = await confirmed(world, "CN-34", JS_IDS, PERSON_JS.citizen_id, PERSON_JS)
-        assert [item["state"] for item in first["items"]] == ["claimed", "claimed"]
-        strong = [row for row in found.outcomes() if row.strength == "strong"]
-        assert strong
-        second = await confirmed(world, "CN-31", ("JS-C", "JS-D"), PERSON.citizen_id, PERSON)
-        reasons = [item.get("reason") for item in second["items"]]
-        assert "outcome_contested" in reasons, second
-        assert [row for row in found.outcomes() if row.strength == "strong"] == strong
         check_books(found)
 
 

@@ -134,7 +134,7 @@ async def test_party_when_it_answers_in_the_timers_batch_then_whoever_came_first
         message = unseal(raw.token, raw.contents, keys=world.trust.finder(world.clock.now()), audience=GATEWAY_ID, http=TARGET)
         wants = Wants(messages=((message.iss, message.jti),), transfers=(case.transfer,))
         effect = effect_of(message, world.gateway.tools.standard, world.ids.jti)
-        change = PartyAct(message, world.ids.secret(), effect, wants, lambda _parties: None)
+        change = PartyAct(message, world.ids.secret(), effect, wants, lambda _parties: None, world.ids.jti)
         committer = world.gateway.committer
         batches = committer.batches
         pair = (change, timer) if party_first else (timer, change)

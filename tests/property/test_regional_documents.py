@@ -120,6 +120,11 @@ DECISION_ITEMS = st.builds(
     *[NONE | TEXT] * 3,
 )
 
+LISTED = st.builds(
+    d.ListedRecord, IDS, st.sampled_from(Kind).map(lambda kind: kind.value), TEXT, NONE | DATES.map(str), NONE | TEXT
+)  # fmt: skip
+DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
+
 
 def items(item: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     return st.lists(item, min_size=1, max_size=3, unique_by=lambda one: one.record).map(tuple)
@@ -147,6 +152,9 @@ DOCUMENTS = st.one_of(
     st.builds(d.Decision, TEXT, MOMENTS, TEXT, items(DECISION_ITEMS)),
     st.builds(d.Posting, NONE | REASONS, NONE | TEXT, MOMENTS, RECORD_IDS),
     st.builds(d.Withdrawal, REASONS, NONE | TEXT),
+    st.builds(d.ConsentWithdrawal, IDS, REASONS, NONE | TEXT),
+    st.builds(d.Enquiry, MEMBERS, MOMENTS),
+    st.builds(d.Listing, DAYS, st.lists(LISTED, max_size=4, unique_by=lambda each: each.record).map(tuple)),
 )
 WRITTEN = st.one_of(
     PARTS.map(lambda part: ("records", write_part(part))),

@@ -8,11 +8,14 @@ import pytest
 
 from gateway.simulator import checkers, region
 from gateway.simulator.checkers import CHECKERS, Evidence, change_found, check_all
+from gateway.simulator.faults import HOURS
+from gateway.simulator.forgetting import Lost
 from gateway.simulator.scenario import run
+from gateway.storage.rows import DifferenceRow
 from gateway.transferlog.audit import AuditReport, Finding
 from gateway.transferlog.leaf import Leaf, leaf_bytes, parse_leaf
 
-SEED = 5
+SEED = 6
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,18 @@ def bad_audit(evidence: Evidence) -> Evidence:
     return replace(evidence, export=replace(evidence.export, report=report))
 
 
+def another_way(evidence: Evidence) -> Evidence:
+    """A decision that ended where no decision leads."""
+    leaf = leaf_of(evidence, "transfer.decided")
+    return with_leaves(evidence, replace(leaf, jti="A" * 22, state_after="supplementing"))
+
+
+def item_open(evidence: Evidence, state: str) -> Evidence:
+    transfer, case = settled(evidence)
+    items = [{**case["items"][0], "state": state}, *case["items"][1:]]
+    return replace(evidence, cases={**evidence.cases, transfer: {**case, "items": items}})
+
+
 SPOILS: dict[str, Callable[[Evidence], Evidence]] = {
     "nothing_unexpected": lambda evidence: replace(evidence, unexpected=["gateway answers 500"]),
     "log_audits": bad_audit,
@@ -78,8 +93,11 @@ SPOILS: dict[str, Callable[[Evidence], Evidence]] = {
     "signed_by_their_banks": spoken_by_another,
     "nothing_decided_twice": lambda evidence: with_leaves(evidence, replace(leaf_of(evidence, "transfer.decided"), seq=99)),
     "no_outcome_twice": held_by_two,
+    "losses_named": lambda evidence: replace(evidence, lost=[*evidence.lost, Lost("CN-31", 99, "A" * 22)]),
     "credits_conserved": other_totals,
     "banks_agree": another_award,
+    "by_the_table": another_way,
+    "nothing_left_open": lambda evidence: item_open(evidence, "recalling"),
     "everything_told": lambda evidence: first_outbox(evidence, state="failed", last_error="trust.bad_signature"),
     "nothing_personal": lambda evidence: replace(evidence, logged=[{"event": "told", "who": evidence.learners[0].citizen_id}]),
 }
@@ -115,9 +133,15 @@ def test_bookings_when_one_bank_lacks_its_own_then_found(evidence: Evidence) -> 
     bank = evidence.banks[case["source"]].bank
     posted = bank.posted.pop((transfer, "source"))
     try:
-        assert any("booked by" in sentence for sentence in checkers.banks_agree(evidence))
+        assert any("booked as source nothing" in sentence for sentence in checkers.banks_agree(evidence))
     finally:
         bank.posted[transfer, "source"] = posted
+
+
+def test_differences_when_nothing_was_lost_then_told_as_false_alarms(evidence: Evidence) -> None:
+    found = DifferenceRow("CN-31", "state", "ab" * 32, "", "settled 7", "posting 7", "", "", "", "")
+    (told,) = checkers.losses_named(replace(evidence, differences=[*evidence.differences, found]))
+    assert told.startswith("CN-31 state abababab")
 
 
 def test_changed_leaf_when_not_found_or_another_is_named_then_told() -> None:
@@ -131,11 +155,35 @@ def test_all_checks_when_nothing_is_spoiled_then_silent(evidence: Evidence) -> N
     assert parse_leaf(evidence.export.leaves[0]).type == "log.opened"
 
 
+def test_case_when_an_item_waits_or_it_is_open_then_told(evidence: Evidence) -> None:
+    assert checkers.nothing_left_open(item_open(evidence, "claimed")) != []
+    transfer, case = settled(evidence)
+    posting = replace(evidence, cases={**evidence.cases, transfer: {**case, "state": "posting"}})
+    assert checkers.nothing_left_open(posting) != []
+
+
+def test_decision_when_the_source_bank_heard_another_then_told(evidence: Evidence) -> None:
+    """Only its last notice counts: the earlier ones told of what no longer stands."""
+    transfer, case = settled(evidence)
+    record = evidence.banks[case["source"]]
+    deaf = replace(record, inbox=[row for row in record.inbox if row.scope != transfer])
+    told = checkers.banks_agree(replace(evidence, banks={**evidence.banks, case["source"]: deaf}))
+    assert any("accepting and source bank differ" in sentence for sentence in told)
+
+
+def test_decision_when_logged_twice_or_taken_twice_then_told(evidence: Evidence) -> None:
+    member, record = next((member, record) for member, record in evidence.banks.items() if any(row.act == "decide" for row in record.outbox))
+    row = next(row for row in record.outbox if row.act == "decide" and row.state == "done")
+    twice = replace(evidence, banks={**evidence.banks, member: replace(record, outbox=[*record.outbox, row])})
+    assert any("decisions were taken" in sentence for sentence in checkers.nothing_decided_twice(twice))
+    posted = with_leaves(evidence, replace(leaf_of(evidence, "transfer.posted"), seq=99))
+    assert any("posted twice" in sentence for sentence in checkers.nothing_decided_twice(posted))
+
+
 def test_cases_when_they_do_not_end_in_time_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(region, "ENDS_WITHIN_S", region.LOOK_S)
     monkeypatch.setattr(region.Region, "_left_open", still_open)
-    assert any(sentence.startswith("all_end") for sentence in run(SEED).wrong)
+    assert any(sentence.startswith("all_end") for sentence in run(SEED, replace(HOURS, ends_s=HOURS.watch_s)).wrong)
 
 
-async def still_open(_region: region.Region, _withdrawn: set[str]) -> list[str]:
+async def still_open(_region: region.Region, _attended: dict[str, tuple[int, int]]) -> list[str]:
     return ["a case"]

@@ -9,7 +9,8 @@ from support.tree import ROOT
 
 from gateway.simulator.scenario import run
 
-SEEDS = (5, 90)
+SEEDS = (6, 90)
+"""One of hours, one of weeks."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -30,3 +31,8 @@ def test_seed_when_run_in_other_processes_then_the_same_trace() -> None:
 
 def test_seeds_when_different_then_different_traces() -> None:
     assert run(SEEDS[0]).trace != run(SEEDS[1]).trace
+
+
+def test_seed_when_databases_have_threads_of_their_own_then_the_same_trace_and_nothing_wrong() -> None:
+    first, second = run(SEEDS[0], inline=False), run(SEEDS[0], inline=False)
+    assert (first.trace, first.wrong) == (second.trace, ())

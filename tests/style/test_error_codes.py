@@ -11,9 +11,11 @@ from gateway.cli.faults import CliError
 from gateway.federation.protocol import STATUS, status_of
 from gateway.transferlog.leaf import TYPES
 
-BRANCHES = "format|record|mapping|standard|trust|consent|transfer|peer|transferlog|storage|settings|cli"
+BRANCHES = "format|record|mapping|recognition|catalogue|standard|trust|consent|transfer|peer|transferlog|storage|settings|cli"
 CODE = re.compile(rf"(?:{BRANCHES})\.[a-z0-9_]*[a-z0-9]")
 OTHER_NAMES = {"trust.json"}
+BOTH = {"consent.withdrawn"}
+"""The name of a leaf and of the refusal of whatever comes after it."""
 NOT_RAISED = {"gateway/cli/doctor.py", "gateway/cli/exits.py", "gateway/federation/protocol.py"}
 """Names of checks, and the two tables of statuses and exit codes, which raise nothing themselves."""
 ENTRY = re.compile(r'^- <a id="([^"]+)"></a>`([^`]+)`(?: \((\d+)\))? (.+)$', re.MULTILINE)
@@ -32,7 +34,7 @@ def literals() -> set[str]:
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and CODE.fullmatch(node.value)
-        and node.value not in OTHER_NAMES | TYPES.keys()
+        and node.value not in OTHER_NAMES | (TYPES.keys() - BOTH)
     }
 
 

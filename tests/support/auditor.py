@@ -29,6 +29,7 @@ from gateway.transferlog.continuity import Fault
 from gateway.transferlog.leaf import Leaf, parse_leaf
 from gateway.transferlog.proof import verify_receipt_proof
 from gateway.transferlog.tiles import rows_reader
+from gateway.transfers.claims import live_claims
 
 Dump = dict[str, list[tuple[Any, ...]]]
 BUSINESS = {
@@ -39,6 +40,7 @@ BUSINESS = {
     "part_key": "SELECT * FROM part_key ORDER BY part_id",
     "owed": "SELECT * FROM owed ORDER BY jti",
     "consent": "SELECT * FROM consent ORDER BY controller, id",
+    "enquiry": "SELECT * FROM enquiry ORDER BY id",
     "member": "SELECT * FROM member ORDER BY member",
     "member_key": "SELECT * FROM member_key ORDER BY kid",
 }
@@ -189,14 +191,32 @@ TOTAL_OF = {
 }  # fmt: skip
 
 
+def check_holders(found: Books) -> dict[str, str]:
+    """Which transfer holds each outcome, by the items; one at most, and beside it only what is contested, which the outcomes say too."""
+    holders: dict[str, str] = {}
+    spent = {(outcome.nf, outcome.holder): outcome.state for outcome in found.outcomes()}
+    contested: set[tuple[str, str]] = set()
+    for row in found.transfers():
+        for item in found.items(row.id):
+            if item.contested:
+                contested.add((item.nf, row.id))
+                if (item.nf, row.id) in spent:
+                    holders[item.nf] = row.id
+                continue
+            unbooked = item.state in {"refused", "closed"} and spent.get((item.nf, row.id)) == "redeemed"  # reversal not booked yet
+            if item.nf and (item.state in {"claimed", "recognised"} or unbooked):
+                assert item.nf not in holders, "two transfers hold one outcome"
+                holders[item.nf] = row.id
+    assert contested == {(outcome.nf, claim.transfer) for outcome in found.outcomes() for claim in live_claims(outcome)}
+    return holders
+
+
 def check_books(found: Books, redeemed_before: Iterable[str] = ()) -> set[str]:
     """Credits add up everywhere, outcomes have one holder at most, nothing redeemed came back.  Gives the redeemed outcomes."""
     last: dict[str, Leaf] = {}
     for leaf in found.leaves():
         if leaf.totals is not None:
             last[leaf.scope] = leaf
-    holders: dict[str, str] = {}
-    spent = {(outcome.nf, outcome.holder): outcome.state for outcome in found.outcomes()}
     for row in found.transfers():
         items = found.items(row.id)
         sums = dict.fromkeys(("submitted", "recognised", "refused", "closed", "pending"), Decimal(0))
@@ -209,11 +229,7 @@ def check_books(found: Books, redeemed_before: Iterable[str] = ()) -> set[str]:
         assert {name: Decimal(value) for name, value in (last[row.id].totals or {}).items()} == sums
         assert last[row.id].items == tuple(sorted((item.cm, item.nf, item.state) for item in items))
         assert (last[row.id].state_after, last[row.id].ver, last[row.id].seq + 1) == (row.state, row.ver, row.seq)
-        for item in items:
-            unbooked = item.state in {"refused", "closed"} and spent.get((item.nf, row.id)) == "redeemed"  # reversal not booked yet
-            if item.nf and (item.state in {"claimed", "recognised"} or unbooked):
-                assert item.nf not in holders, "two transfers hold one outcome"
-                holders[item.nf] = row.id
+    holders = check_holders(found)
     redeemed = set()
     for outcome in found.outcomes():
         if outcome.state == "revoked":  # void in whatever case names it

@@ -14,6 +14,7 @@ from support.region import REGIONS, World, key_of, tools
 
 from gateway.client.cases import Tools
 from gateway.client.connector import MAILBOX_PATH, Connector
+from gateway.client.exchange_folder import ExchangeFolder
 from gateway.client.office import Setup
 from gateway.client.pace import Pace
 from gateway.client.store import Outgoing, Store
@@ -97,29 +98,36 @@ class Region:
     banks: Mapping[str, SimulatedBank]
     connectors: dict[str, Connector] = field(default_factory=dict)
     databases: dict[str, Database] = field(default_factory=dict)
+    learners: list[Learner] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.counter = Counter(self.world.clock, self.world.ids)
 
-    async def connect(self, member: str, wrap: Callable[[Database], Database] = lambda database: database) -> Connector:
-        """Start (or start again) the connector of a member on its own file."""
+    async def connect(
+        self, member: str, wrap: Callable[[Database], Database] = lambda database: database, exchange: ExchangeFolder | None = None
+    ) -> Connector:
+        """Start (or start again) the connector of a member on its own file; with `exchange` it speaks in files."""
         if member in self.databases:
             await self.databases[member].close()  # as the system closes the files of a process that is gone
         database = self.databases[member] = wrap(await open_connector(self.world.folder / f"{member}.db"))
         setup = Setup(
-            member, key_of(member), self.world.trust, GATEWAY, True, case_tools(), self.world.clock, self.world.ids, random.Random(3), HASTE
-        )
-        self.connectors[member] = Connector(setup, self.banks[member], Store(database), self.line.post)
+            member, key_of(member), self.world.trust, GATEWAY, exchange is None, case_tools(), self.world.clock, self.world.ids,
+            random.Random(3), HASTE,
+        )  # fmt: skip
+        self.connectors[member] = Connector(setup, self.banks[member], Store(database), self.line.post, exchange)
         return self.connectors[member]
 
     def learner(self, home: str, enrolled: str, number: int = 0) -> Learner:
         learner = make_learner(number, home, random.Random(number))
         self.banks[home].enter(learner, [Entry("course", f"2023{number:07d}", "管理学基础", 86)])
         self.banks[enrolled].enrol(learner)
+        self.learners.append(learner)
         return learner
 
-    async def open(self, source: str, accepting: str, *, pulled: bool = False, programme: Programme = Programme.OPEN) -> Outgoing:
-        learner = self.learner(source, accepting)
+    async def open(
+        self, source: str, accepting: str, *, pulled: bool = False, programme: Programme = Programme.OPEN, number: int = 0
+    ) -> Outgoing:
+        learner = self.learner(source, accepting, number)
         if pulled:
             return await self.connectors[accepting].submit(self.counter.pulled(self.banks[source], accepting, learner, programme))
         return await self.connectors[source].submit(self.counter.pushed(self.banks[source], accepting, learner, programme))

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.federation.protocol import CONTENT_NAMES
-from gateway.model.transfer import CARRIED_OUT, TABLE, Act, Role, State
+from gateway.model.state_table import acts_markdown, states_markdown
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -68,45 +68,11 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def act_table() -> str:
-    """State × act × role: for each act and role, where it may be done and where it leads."""
-    lines = [
-        "| act | role | 可在 in these states | 到 to | leaf | 写明 `ver` | 办理 carried out |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    order = list(State)
-    for rule in TABLE:
-        states = " ".join(f"`{state}`" for state in order if state in rule.states)
-        if rule.states == frozenset(order):
-            states = "全部 all"
-        to = " ".join(f"`{state}`" for state in rule.to) or "不变 unchanged"
-        leaves = " ".join(f"`{leaf}`" for leaf in rule.leaf)
-        yes = "✓" if rule.act in CARRIED_OUT else "–"
-        lines.append(f"| `{rule.act}` | {rule.role} | {states} | {to} | {leaves} | {'✓' if rule.names_ver else ''} | {yes} |")
-    return "\n".join(lines)
-
-
-def state_table() -> str:
-    """The same, from a state's side: what each role may do there now."""
-    lines = [f"| state | {' | '.join(Role)} |", "| --- " * (len(Role) + 1) + "|"]
-    for state in State:
-        cells = []
-        for role in Role:
-            acts = [f"`{rule.act}`" for rule in TABLE if rule.role is role and state in rule.states and rule.act in CARRIED_OUT]
-            cells.append(" ".join(dict.fromkeys(acts)) or "–")
-        lines.append(f"| `{state}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def contents_table() -> str:
     lines = ["| act | 必须有 must have | 可以有 may have |", "| --- | --- | --- |"]
     for act, (must, may) in CONTENT_NAMES.items():
         lines.append(f"| `{act}` | {_names(must)} | {_names(may)} |")
     return "\n".join(lines)
-
-
-def not_yet() -> str:
-    return _names([act.value for act in Act if act not in CARRIED_OUT])
 
 
 def _names(names: Any) -> str:
@@ -115,7 +81,7 @@ def _names(names: Any) -> str:
 
 BLOCKS: dict[Path, dict[str, Callable[[], str]]] = {
     DOCS / "settings.md": {"settings": settings_table},
-    DOCS / "protocol.md": {"contents": contents_table, "acts": act_table, "states": state_table, "not-yet": not_yet},
+    DOCS / "protocol.md": {"contents": contents_table, "acts": acts_markdown, "states": states_markdown},
 }
 
 

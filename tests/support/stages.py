@@ -11,7 +11,7 @@ from support.region import Heard, Message, Owed, World, acknowledgement, decisio
 
 from gateway.federation.protocol import GATEWAY_ID
 from gateway.mapping.documents import write
-from gateway.model.documents import Confirmation, ConfirmationItem, Correction, Verdict, Withdrawal
+from gateway.model.documents import Confirmation, ConfirmationItem, ConsentWithdrawal, Correction, Verdict, Withdrawal
 from gateway.model.transfer import State
 from gateway.storage.rows import TransferRow
 from gateway.transfers.answers import Answer
@@ -145,6 +145,15 @@ def _acknowledge(stage: Stage) -> Made:
     return acknowledgement(stage.world), {"posture": "account", "irt": stage.jtis.get("forward")}
 
 
+def _consent(stage: Stage) -> Made:
+    """Good words, but its scope is a transfer's: `consent` and its like have scopes of their own."""
+    return [("consent", write(stage.world.consent(SOURCE, ACCEPTING, SOURCE, stage.records)))], {}
+
+
+def _consent_withdraw(_stage: Stage) -> Made:
+    return [("consent-withdrawal", write(ConsentWithdrawal("consent-1", "learner_request", "")))], {}
+
+
 def _dummies(*names: str) -> Callable[[Stage], Made]:
     return lambda _stage: ([(name, b"<x/>") for name in names], {})
 
@@ -165,6 +174,11 @@ ACTS: dict[str, Callable[[Stage], Made]] = {
     "remit": _words("ruling"),
     "retry": _words("order"),
     "cancel": _words("order"),
+    "consent": _consent,
+    "consent-withdraw": _consent_withdraw,
+    "enquire": _dummies("enquiry", "identity", "consent-source"),
+    "list": _dummies("listing"),
+    "clear": _dummies("ruling"),
     "forward": _dummies("case", "request", "identity", "consent"),
     "notify": _dummies("notice"),
     "fetch": _dummies("case", "request", "identity", "consent-source"),

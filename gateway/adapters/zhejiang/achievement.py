@@ -37,7 +37,9 @@ from gateway.model.canonical import Json
 from gateway.model.identifiers import IdentifierError, uscc
 from gateway.model.local import LocalValue
 
-DEPOSIT, REVOKE = "DEPOSIT", "REVOKE"
+DEPOSIT, AMEND, REVOKE = "DEPOSIT", "AMEND", "REVOKE"
+STATED = frozenset({DEPOSIT, AMEND})
+"""Operations that state the whole achievement; a revocation only names it."""
 # What stands beside the achievement in a record's values; an achievement may not use these names.
 RESERVED: Final = frozenset({"op", "reason", "chain", "payload", "entry"})
 GROUPS: Final = frozenset({"level", "period", "provider", "result", "workload", "cert"})
@@ -127,7 +129,7 @@ class Reader:
 
     def faults(self, values: Mapping[str, LocalValue], op: str, place: str) -> list[Problem]:
         """Every fault of the known fields.  A revocation needs the id only."""
-        required = ("achId", "achType", "title") if op == DEPOSIT else ("achId",)
+        required = ("achId", "achType", "title") if op in STATED else ("achId",)
         found = [MISSING.at(f"{place}/{path}") for path in required if values.get(path) is None]
         for path, check in self._checks.items():
             value = values.get(path)

@@ -5,13 +5,16 @@ the whole part, because what was cut out could be a revocation.  Then the entrie
 height and folded into records, so that rows add up:
 
     DEPOSIT                      → one record (deposit)
-    DEPOSIT, later its REVOKE    → one record (cancel) on the deposit's row; the other row ignored, `revoke_applied`
+    DEPOSIT, later an AMEND      → one record (change) on the last amendment's row, which states the whole achievement
+                                   anew; the rows before it ignored, `overwritten`
+    an AMEND of something not shown → the same record, alone
+    DEPOSIT, later its REVOKE    → one record (cancel) on the deposit's (or amendment's) row; the other row ignored, `revoke_applied`
     REVOKE of something not shown → one record (cancel) of form `REVOKE`, so that a recall is never lost
     a second REVOKE              → ignored, `repeated_revoke`
     (height, prevHash, hash)     → ignored, `chain_link`
     an entry repeated            → ignored, `repeated_row`
     the same DEPOSIT, higher up  → ignored, `repeated_deposit`
-    two DEPOSITs of one achId that differ, or one after its REVOKE → quarantined
+    two DEPOSITs of one achId that differ, or a DEPOSIT or AMEND after its REVOKE, or a DEPOSIT after an AMEND → quarantined
     a damaged entry              → quarantined, and the deposit it is about with it: it may have been the revocation;
                                    if nobody can tell what it is about, the whole part is refused
 """
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.adapters.fields import MISSING, UNKNOWN_CODE, WRONG_TYPE, Fault, extra_fault, extra_value, record_id, text
-from gateway.adapters.zhejiang.achievement import DEPOSIT, REVOKE, Reader
+from gateway.adapters.zhejiang.achievement import AMEND, DEPOSIT, REVOKE, STATED, Reader
 from gateway.adapters.zhejiang.chain import Chain, Link, Start, check, is_hash, is_height
 from gateway.adapters.zhejiang.learner import NO_LEARNER, Learner
 from gateway.errors import Problem, RecordError
@@ -37,6 +40,7 @@ VERSION = Fault("record.unknown_version", "格式版本不在接受范围内", "
 COUNTER = Fault("record.counter_mismatch", "count 与条目数不符", "count differs from the number of entries")
 DUPLICATE = Fault("record.duplicate_id", "同一 achId 存入两次且内容不同", "one achId was deposited twice with different contents")
 AFTER_REVOKE = Fault("record.deposit_after_revoke", "achId 已撤销后再次存入", "the achId was deposited again after its revocation")
+AFTER_AMEND = Fault("record.deposit_after_amend", "achId 更正之后再次存入", "the achId was deposited again after its amendment")
 HISTORY = Fault("record.history_damaged", "同一 achId 的另一条目已损坏", "another entry about this achId is damaged")
 UNREADABLE = Fault(
     "record.revocation_unreadable", "条目可能是撤销,但看不出撤销哪一项", "the entry may be a revocation, of nobody knows what"
@@ -184,7 +188,7 @@ def _read(link: Link, entry: JsonValue, reader: Reader) -> _Event:
     assert isinstance(payload, dict)
     problems: list[Problem] = []
     achievement, op = payload.get("achievement"), payload.get("op")
-    if op not in (DEPOSIT, REVOKE):
+    if op not in (DEPOSIT, AMEND, REVOKE):
         problems.append((WRONG_TYPE if not isinstance(op, str) else UNKNOWN_CODE).at(f"{place}/op"))
     if not isinstance(payload.get("learner"), dict):
         problems.append(NO_LEARNER.at(f"{place}/learner"))
@@ -239,7 +243,7 @@ def _fold(events: list[_Event], reader: Reader) -> _Fold:
         if not event.problems:
             by_id.setdefault(event.ach_id, []).append(event)
     for ach_id, history in by_id.items():
-        if ach_id in doubtful and all(event.op == DEPOSIT for event in history):
+        if ach_id in doubtful and all(event.op in STATED for event in history):
             fold.quarantined += [Quarantined(event.row, ach_id, (HISTORY.at(f"row {event.row}"),)) for event in history]
         else:
             _fold_one(ach_id, history, reader, fold)
@@ -249,22 +253,34 @@ def _fold(events: list[_Event], reader: Reader) -> _Fold:
 def _fold_one(ach_id: str, history: list[_Event], reader: Reader, fold: _Fold) -> None:
     """One achievement's events, in order of height."""
     revoked_at = next((place for place, event in enumerate(history) if event.op == REVOKE), len(history))
-    before = history[:revoked_at]
-    after = [event for event in history[revoked_at + 1 :] if event.op == DEPOSIT]
+    after = [event for event in history[revoked_at + 1 :] if event.op in STATED]
     fold.quarantined += [Quarantined(event.row, ach_id, (AFTER_REVOKE.at(f"row {event.row}"),)) for event in after]
     fold.ignored += [Ignored(event.row, "repeated_revoke") for event in history[revoked_at + 1 :] if event.op == REVOKE]
-    if any(_content(event) != _content(before[0]) for event in before[1:]):
-        fold.quarantined += [Quarantined(event.row, ach_id, (DUPLICATE.at(f"row {event.row}"),)) for event in before]
-        before = []
-    fold.ignored += [Ignored(event.row, "repeated_deposit") for event in before[1:]]
+    stands = _standing(ach_id, history[:revoked_at], fold)
     revoke = history[revoked_at] if revoked_at < len(history) else None
-    if before and revoke:
+    if stands and revoke:
         fold.ignored.append(Ignored(revoke.row, "revoke_applied"))
-        fold.records.append(_record(before[0], before[0].values | revoke.values, Operation.CANCEL, reader))
-    elif before:
-        fold.records.append(_record(before[0], before[0].values, Operation.DEPOSIT, reader))
+        fold.records.append(_record(stands, stands.values | revoke.values, Operation.CANCEL, reader))
+    elif stands:
+        operation = Operation.CHANGE if stands.op == AMEND else Operation.DEPOSIT
+        fold.records.append(_record(stands, stands.values, operation, reader))
     elif revoke:
         fold.records.append(_record(revoke, revoke.values, Operation.CANCEL, reader))
+
+
+def _standing(ach_id: str, history: list[_Event], fold: _Fold) -> _Event | None:
+    """What stands of an achievement before any revocation: its last amendment, else its deposit; None where nobody can say."""
+    amended_at = next((place for place, event in enumerate(history) if event.op == AMEND), len(history))
+    before, amends = history[:amended_at], history[amended_at:]
+    late = [event for event in amends if event.op == DEPOSIT]
+    if late or any(_content(event) != _content(before[0]) for event in before[1:]):
+        fault = AFTER_AMEND if late else DUPLICATE
+        fold.quarantined += [Quarantined(event.row, ach_id, (fault.at(f"row {event.row}"),)) for event in history]
+        return None
+    stated = [*before[:1], *amends]
+    fold.ignored += [Ignored(event.row, "repeated_deposit") for event in before[1:]]
+    fold.ignored += [Ignored(event.row, "overwritten") for event in stated[:-1]]
+    return stated[-1] if stated else None
 
 
 def _content(event: _Event) -> dict[str, LocalValue]:

@@ -5,6 +5,7 @@ or digest is at fault is quarantined with all rows, the others go on.  Inside a 
 row is quarantined too and stays in the part as its link only, so that the rest remains checkable.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.adapters.contract import Feed, FeedPart
@@ -109,6 +110,25 @@ def withhold(content: bytes, record_ids: frozenset[str]) -> bytes:
     value, records = entries_of(read_json(content))
     shown = [entry if _ach_id(entry) in record_ids else _link_only(entry) for entry in records]
     return write_json({**value, "records": shown}, indent=1)
+
+
+def join(contents: Sequence[bytes]) -> bytes:
+    """Several batches of one account as one, entries by height, what is shown before what is withheld; the head is the last one's.
+
+    Nothing is checked here: the chain is, when it is read.  Raises FormatError, RecordError.
+    """
+    head: dict[str, JsonValue] = {}
+    found: dict[str, tuple[int, bool, JsonValue]] = {}
+    for content in contents:
+        head, records = entries_of(read_json(content))
+        for entry in records:
+            link = read_link(1, entry)
+            height, own = (link.height, link.hash) if link is not None else (-1, str(len(found)))
+            shown = link is not None and link.payload is not None
+            if shown or own not in found:
+                found[own] = height, shown, entry
+    entries = [entry for _, _, entry in sorted(found.values(), key=lambda each: each[0])]
+    return write_json({**head, "count": len(entries), "records": entries}, indent=1)
 
 
 def _ach_id(entry: JsonValue) -> str:

@@ -2,14 +2,14 @@
 
 What the gateway writes cannot continue the bank's own chain, so it carries a fresh one from the
 configured start, marked `chainOrigin: gateway`.  Such a chain shows that nothing was lost on the
-way and nothing more (`chain_only`); it is no statement of a bank.  A cancelled record is written
-as its deposit and, after all deposits, its revocation.
+way and nothing more (`chain_only`); it is no statement of a bank.  A changed record is written as the
+amendment that states it anew, a cancelled one as its deposit and, after all deposits, its revocation.
 """
 
 from dataclasses import dataclass
 
 from gateway.adapters.fields import OTHER_ID, WRONG_FORM, WRONG_TYPE, extra_fault
-from gateway.adapters.zhejiang.achievement import DEPOSIT, REVOKE, Reader, nest, plain
+from gateway.adapters.zhejiang.achievement import AMEND, DEPOSIT, REVOKE, Reader, nest, plain
 from gateway.adapters.zhejiang.batch import CHAIN_KEYS, DUPLICATE, HEAD_KEYS, ORIGIN_KEY, REVOKED_FORM, Settings, refuse
 from gateway.adapters.zhejiang.chain import extend
 from gateway.adapters.zhejiang.learner import account_of, digest_of, display, mask
@@ -105,7 +105,8 @@ def _deposit(record: LocalRecord, learner: dict[str, Json], cancelled: bool, rea
     problems += reader.faults(values, DEPOSIT, place)
     if (values["achId"], values["achType"]) != (record.record_id, record.form):
         problems.append(OTHER_ID.at(f"{place}/achId"))
-    payload: dict[str, Json] = {"achievement": nest(values, place, problems), "learner": learner, "op": DEPOSIT}
+    op = AMEND if record.operation is Operation.CHANGE else DEPOSIT
+    payload: dict[str, Json] = {"achievement": nest(values, place, problems), "learner": learner, "op": op}
     if not cancelled and "reason" in values:
         payload["reason"] = plain("reason", values["reason"])
     payload |= {path: plain(path, value) for path, value in _under("payload.", values, place, problems).items()}

@@ -38,25 +38,7 @@ class SoapChannel:
         for what is no SOAP answer, FormatError `format.too_large` for a content over the layout's limit.
         """
         came = await self._send(url, to_soap(token, contents))
-        if not came.body and 200 <= came.status < 300:
-            return HttpAnswer(came.status, b"", repeated=False)  # a one-way service: taken, nothing to say
-        try:
-            said = read_answer(came.body)
-        except FormatError as error:
-            if came.status in RETRY_STATUS:
-                raise _later(came.status) from None
-            if came.status >= 300:
-                return HttpAnswer(came.status, came.body, repeated=False)
-            raise PeerError(
-                "peer.off_protocol", "对方的答复不是 SOAP 答复", "what came back is no SOAP answer", reason=error.code
-            ) from None
-        match said:
-            case SoapAnswer(status, body, repeated):
-                return HttpAnswer(status, body, repeated)
-            case SoapFault(retry=True):
-                raise _later(said.status or came.status)
-            case SoapFault():
-                return HttpAnswer(said.status or 400, said.problem, repeated=False)
+        return understood(came.status, came.body)
 
     async def _send(self, url: str, body: bytes) -> _Came:
         try:
@@ -73,6 +55,27 @@ class SoapChannel:
         if len(came) > ANSWER_BYTES_MAX:
             raise PeerError("peer.off_protocol", "对方的答复过大", "the answer is over its limit")
         return _Came(response.status, bytes(came))
+
+
+def understood(status: int, body: bytes) -> HttpAnswer:
+    """What came back with that HTTP status, as the answer it stands for.  Raises PeerUnavailableError, PeerError."""
+    if not body and 200 <= status < 300:
+        return HttpAnswer(status, b"", repeated=False)  # a one-way service: taken, nothing to say
+    try:
+        said = read_answer(body)
+    except FormatError as error:
+        if status in RETRY_STATUS:
+            raise _later(status) from None
+        if status >= 300:
+            return HttpAnswer(status, body, repeated=False)
+        raise PeerError("peer.off_protocol", "对方的答复不是 SOAP 答复", "what came back is no SOAP answer", reason=error.code) from None
+    match said:
+        case SoapAnswer(told, content, repeated):
+            return HttpAnswer(told, content, repeated)
+        case SoapFault() if said.retry or said.status in RETRY_STATUS:  # as HTTP would have said it
+            raise _later(said.status or status)
+        case SoapFault():
+            return HttpAnswer(said.status or 400, said.problem, repeated=False)
 
 
 def _later(status: int) -> PeerUnavailableError:

@@ -1,8 +1,9 @@
 -- Every statement of a bank's connector, by name.
 
 -- name: outbox_add
-INSERT INTO outbox (jti, act, scope, claims, state, attempts, next_at, last_error, created_at)
-VALUES (?, ?, ?, ?, 'waiting', 0, ?, '', ?)
+-- Its number is the next one, and stays with it.
+INSERT INTO outbox (jti, act, scope, claims, state, attempts, next_at, last_error, created_at, seq)
+VALUES (?, ?, ?, ?, 'waiting', 0, ?, '', ?, (SELECT COALESCE(MAX(seq), 0) + 1 FROM outbox))
 
 -- name: outbox_due
 -- The first waiting message of each transfer: order is kept per transfer, one in flight.
@@ -36,7 +37,7 @@ SELECT * FROM outbox WHERE claims ->> 'irt' = :irt ORDER BY number
 SELECT * FROM outbox ORDER BY number
 
 -- name: inbox_add
-INSERT INTO inbox (iss, jti, act, scope, con, state, error, token, at) VALUES (?, ?, ?, ?, ?, 'kept', '', ?, ?)
+INSERT INTO inbox (iss, jti, act, scope, con, state, error, token, at, seq) VALUES (?, ?, ?, ?, ?, 'kept', '', ?, ?, ?)
 
 -- name: inbox_by_key
 SELECT * FROM inbox WHERE iss = :iss AND jti = :jti
@@ -46,6 +47,9 @@ SELECT * FROM inbox WHERE state = 'kept' ORDER BY number LIMIT :most
 
 -- name: inbox_refused
 SELECT * FROM inbox WHERE state = 'refused' ORDER BY number
+
+-- name: inbox_of_scope
+SELECT * FROM inbox WHERE scope = :scope ORDER BY number
 
 -- name: inbox_all
 SELECT * FROM inbox ORDER BY number
@@ -80,3 +84,63 @@ SELECT natural_key, record FROM known_id
 
 -- name: outbox_of_scope
 SELECT * FROM outbox WHERE scope = :scope ORDER BY number
+
+-- name: inbox_numbers
+-- Those of these numbers of the gateway's that came.
+SELECT DISTINCT i.seq FROM json_each(:seqs) k JOIN inbox i ON i.seq = k.value
+
+-- name: outbox_last_number
+SELECT COALESCE(MAX(seq), 0) AS seq FROM outbox
+
+-- name: outbox_numbers_waiting
+SELECT seq FROM outbox WHERE state = 'waiting' AND seq IS NOT NULL ORDER BY seq LIMIT :most
+
+-- name: outbox_by_numbers
+SELECT o.* FROM json_each(:seqs) k JOIN outbox o ON o.seq = k.value
+
+-- name: cases_by_ids
+SELECT * FROM bank_case WHERE transfer IN (SELECT value FROM json_each(:ids))
+
+-- name: busy_scopes
+-- Cases about which something is still to be sent or worked on.
+SELECT scope FROM outbox WHERE state = 'waiting' UNION SELECT scope FROM inbox WHERE state = 'kept'
+
+-- name: floor
+-- Up to which number of the gateway's everything was compared.
+SELECT floor FROM reconciled WHERE one = 1
+
+-- name: floor_set
+UPDATE reconciled SET floor = ? WHERE one = 1
+
+-- name: differences_all
+SELECT * FROM difference ORDER BY found_at, kind, transfer, subject
+
+-- name: difference_put
+INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: cases_of_source
+-- Cases in which this bank is the source that have changed since, a page at a time.
+SELECT * FROM bank_case WHERE source = :member AND changed_at >= :since AND transfer > :after ORDER BY transfer LIMIT :most
+
+-- name: known_rows_all
+SELECT record, natural_key, file, period, line, learner, facts FROM known_row
+
+-- name: known_row_put
+INSERT OR REPLACE INTO known_row VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: held_rows_all
+SELECT * FROM held_row ORDER BY mended_at, file, line, problems
+
+-- name: held_row_put
+-- Damaged in the same way again: the same entry, open once more.
+INSERT INTO held_row VALUES (?, ?, ?, ?, ?, '') ON CONFLICT (file, line, problems) DO UPDATE SET mended_at = '', record = excluded.record
+
+-- name: held_row_mended
+UPDATE held_row SET mended_at = ? WHERE file = ? AND line = ? AND problems = ?
+
+-- name: opened_for_add
+INSERT INTO opened_for VALUES (?, ?, ?)
+
+-- name: opened_for
+-- The case that was opened because of this.
+SELECT transfer FROM opened_for WHERE cause = :cause AND subject = :subject

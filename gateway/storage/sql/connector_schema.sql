@@ -14,6 +14,7 @@ CREATE TABLE inbox (
     state TEXT NOT NULL, error TEXT NOT NULL, token TEXT NOT NULL, at TEXT NOT NULL,
     UNIQUE (iss, jti)
 );
+CREATE INDEX inbox_scope ON inbox (scope, number);
 
 CREATE TABLE held_content (
     box TEXT NOT NULL, jti TEXT NOT NULL, place INTEGER NOT NULL,

@@ -13,19 +13,19 @@ UPDATE log_head SET size = ?, root = ?, at = ? WHERE one = 1 AND size = ?
 SELECT m.* FROM json_each(:keys) k JOIN message m ON m.iss = k.value ->> 0 AND m.jti = k.value ->> 1
 
 -- name: message_add
-INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: transfers_by_id
 SELECT * FROM transfer WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: transfer_put
-INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: items_by_transfer
 SELECT * FROM item WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, position
 
 -- name: item_put
-INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: outcomes_by_key
 SELECT * FROM outcome WHERE nf IN (SELECT value FROM json_each(:nfs))
@@ -35,7 +35,14 @@ SELECT * FROM outcome WHERE nf IN (SELECT value FROM json_each(:nfs))
 SELECT o.* FROM item i JOIN outcome o ON o.nf = i.nf WHERE i.transfer IN (SELECT value FROM json_each(:ids))
 
 -- name: outcome_put
-INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: outcomes_contested
+-- What waits for the presiding unit, or for a recall that it caused.
+SELECT * FROM outcome WHERE claims <> '' ORDER BY nf LIMIT :most
+
+-- name: outcomes_contested_count
+SELECT COUNT(*) AS n FROM outcome WHERE claims <> ''
 
 -- name: content_put
 INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -57,7 +64,7 @@ SELECT * FROM part_key WHERE part_id = :part_id
 SELECT * FROM owed WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, number
 
 -- name: owed_put
-INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: owed_due
 -- The first open message of each transfer in one lane: order is kept per transfer, one in flight.
@@ -68,6 +75,21 @@ WHERE o.lane = :lane AND o.state IN ('new', 'ready') AND (o.next_at <= :now OR (
                   AND e.number < o.number AND e.state IN ('new', 'ready'))
 ORDER BY o.next_at, o.created_at LIMIT :most
 
+-- name: owed_overdue
+-- Messages that hold no case up, first of their transfer in their lane, open since before `:before` and not yet dead letters; oldest first.
+SELECT o.* FROM owed o
+WHERE o.state IN ('new', 'ready') AND o.dead_since = '' AND o.act NOT IN ('forward', 'fetch') AND max(o.created_at, o.first_at) <= :before
+  AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.transfer = o.transfer AND e.lane = o.lane
+                  AND e.number < o.number AND e.state IN ('new', 'ready'))
+ORDER BY max(o.created_at, o.first_at) LIMIT :most
+
+-- name: owed_dead
+-- Dead letters, by member, oldest first.
+SELECT * FROM owed WHERE dead_since <> '' AND state IN ('new', 'ready') ORDER BY lane, dead_since, jti LIMIT :most
+
+-- name: dead_letter_counts
+SELECT lane, COUNT(*) AS n FROM owed WHERE dead_since <> '' AND state IN ('new', 'ready') GROUP BY lane
+
 -- name: owed_counts
 SELECT lane, state, COUNT(*) AS n FROM owed GROUP BY lane, state
 
@@ -75,7 +97,25 @@ SELECT lane, state, COUNT(*) AS n FROM owed GROUP BY lane, state
 SELECT c.* FROM json_each(:keys) k JOIN consent c ON c.controller = k.value ->> 0 AND c.id = k.value ->> 1
 
 -- name: consent_put
-INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: enquiries_by_id
+SELECT * FROM enquiry WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: enquiry_put
+INSERT OR REPLACE INTO enquiry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: enquiries_due
+-- Open enquiries whose deadline has passed, oldest first.
+SELECT * FROM enquiry WHERE deadline <= :now AND deadline IS NOT NULL ORDER BY deadline LIMIT :most
+
+-- name: enquiries_warn
+-- Open enquiries whose deadline is near and of which nobody was warned yet.
+SELECT * FROM enquiry WHERE deadline > :now AND deadline <= :soon AND warned = 0 ORDER BY deadline LIMIT :most
+
+-- name: enquiries_provisional
+-- Deadlines of enquiries that were only a guess past the holiday table.
+SELECT * FROM enquiry WHERE provisional = 1 AND deadline IS NOT NULL ORDER BY deadline LIMIT :most
 
 -- name: members_all
 SELECT * FROM member
@@ -129,6 +169,10 @@ SELECT * FROM transfer WHERE deadline > :now AND deadline <= :soon AND warned = 
 -- Deadlines that were only a guess past the holiday table.
 SELECT * FROM transfer WHERE provisional = 1 AND deadline IS NOT NULL ORDER BY deadline LIMIT :most
 
+-- name: transfers_held
+-- Held cases, longest held first.
+SELECT * FROM transfer WHERE state = 'held' ORDER BY changed_at, id LIMIT :most
+
 -- name: transfer_counts
 SELECT state, COUNT(*) AS n FROM transfer GROUP BY state
 
@@ -138,3 +182,78 @@ SELECT idx, scope, seq, iss, jti, n FROM log_key WHERE idx >= :first AND idx < :
 
 -- name: log_key_count
 SELECT COUNT(*) AS n FROM log_key
+
+-- name: lanes_all
+-- The last number given in each lane.
+SELECT member, seq FROM lane
+
+-- name: lane_move
+-- Moves a lane's last number only from the one the batch knew; no row hit means that another node gave numbers meanwhile.
+INSERT INTO lane VALUES (?, ?) ON CONFLICT (member) DO UPDATE SET seq = excluded.seq WHERE lane.seq = ?
+
+-- name: owed_numbers
+-- What became of the numbers of a lane, in order.
+SELECT seq, state FROM owed WHERE lane = :lane AND seq > :after ORDER BY seq LIMIT :most
+
+-- name: owed_numbers_done
+-- What was acknowledged about these cases, up to a number.
+SELECT seq FROM owed
+WHERE transfer IN (SELECT value FROM json_each(:ids)) AND lane = :lane AND state = 'done' AND seq BETWEEN 1 AND :to ORDER BY seq LIMIT :most
+
+-- name: owed_by_numbers
+SELECT o.* FROM json_each(:seqs) k JOIN owed o ON o.lane = :lane AND o.seq = k.value
+
+-- name: message_numbers
+-- A member's own numbers that came, in order, and how many messages carry each.
+SELECT seq, COUNT(*) AS n FROM message WHERE iss = :iss AND seq > :after GROUP BY seq ORDER BY seq LIMIT :most
+
+-- name: message_numbers_of
+SELECT DISTINCT m.seq FROM json_each(:seqs) k JOIN message m ON m.iss = :iss AND m.seq = k.value
+
+-- name: transfers_state
+-- A page of what a state digest says: the cases a member is a party of and has been told of, that are open, or changed lately, or on
+-- which the two sides differ; with their items as JSON.  One statement, so that state and items are of one commit.
+SELECT t.id, t.state, t.ver,
+       (SELECT json_group_array(json_array(i.record, i.state, i.credits)) FROM
+         (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items
+FROM transfer t
+WHERE t.id > :after AND :member IN (t.source, t.accepting, t.facing)
+  AND (t.state IN (SELECT value FROM json_each(:open))
+       OR (t.state IN (SELECT value FROM json_each(:ended)) AND t.changed_at > :since)
+       OR t.id IN (SELECT transfer FROM difference WHERE member = :member AND closed_at = ''))
+  AND (t.facing = :member OR EXISTS (SELECT 1 FROM owed o WHERE o.transfer = t.id AND o.lane = :member AND o.state = 'done'))
+ORDER BY t.id LIMIT :most
+
+-- name: reconciliations_by_member
+SELECT * FROM reconciliation WHERE member IN (SELECT value FROM json_each(:members))
+
+-- name: reconciliations_all
+SELECT * FROM reconciliation ORDER BY member
+
+-- name: reconciliation_put
+INSERT OR REPLACE INTO reconciliation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: differences_open
+SELECT * FROM difference WHERE member IN (SELECT value FROM json_each(:members)) AND closed_at = '' ORDER BY member, transfer, kind, subject
+
+-- name: differences_untold
+-- Found, and nobody was alarmed yet.
+SELECT * FROM difference WHERE closed_at = '' AND told = 0 ORDER BY member, found_at LIMIT :most
+
+-- name: difference_counts
+SELECT member, kind, COUNT(*) AS n FROM difference WHERE closed_at = '' GROUP BY member, kind
+
+-- name: differences_of_member
+-- What stands first, then what was closed, newest first.
+SELECT * FROM difference WHERE member = :member AND (closed_at = '' OR :closed = 1)
+ORDER BY closed_at <> '', found_at DESC, kind, transfer, subject LIMIT :most
+
+-- name: difference_put
+INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: contents_forget
+-- The contents of a state digest that is done with.
+DELETE FROM content WHERE transfer = ?
+
+-- name: part_key_forget
+DELETE FROM part_key WHERE part_id = ?

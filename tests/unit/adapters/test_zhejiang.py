@@ -99,6 +99,48 @@ def test_parse_when_only_the_revocation_is_shown_then_still_a_cancelled_record()
     assert [(left.row, left.rule) for left in part.ignored] == [(2, "repeated_revoke")]
 
 
+def amended(number: int, **changes: object) -> dict[str, Any]:
+    return deposit(number, **changes) | {"op": "AMEND"}
+
+
+def test_parse_when_amended_then_one_changed_record_as_it_was_stated_last() -> None:
+    part = parse_entries(deposit(1), deposit(2), amended(1, title="会计基础"), amended(1, title="基础会计学"))
+    assert [(r.row, r.record_id, r.operation, r.values["title"]) for r in part.records] == [
+        (2, "ZJA-0002", Operation.DEPOSIT, "基础会计"),
+        (4, "ZJA-0001", Operation.CHANGE, "基础会计学"),
+    ]
+    assert [(left.row, left.rule) for left in part.ignored] == [(1, "overwritten"), (3, "overwritten")]
+    assert part.rows_read == 4
+
+
+def test_parse_when_only_the_amendment_is_shown_then_a_changed_record() -> None:
+    part = parse_entries(amended(1))
+    assert [(r.record_id, r.operation, r.values["op"]) for r in part.records] == [("ZJA-0001", Operation.CHANGE, "AMEND")]
+
+
+def test_parse_when_revoked_after_an_amendment_then_cancelled_as_amended() -> None:
+    part = parse_entries(deposit(1), amended(1, title="基础会计学"), revoke(1))
+    assert [(r.row, r.operation, r.values["title"], r.values["op"]) for r in part.records] == [
+        (2, Operation.CANCEL, "基础会计学", "REVOKE")
+    ]
+    assert [(left.row, left.rule) for left in part.ignored] == [(1, "overwritten"), (3, "revoke_applied")]
+
+
+@pytest.mark.parametrize(
+    ("entries", "code", "left"),
+    [
+        ((deposit(1), amended(1), deposit(1)), "record.deposit_after_amend", []),
+        ((deposit(1), amended(1, title=None)), "record.history_damaged", []),
+        ((deposit(1), revoke(1), amended(1)), "record.deposit_after_revoke", [Operation.CANCEL]),
+    ],
+)
+def test_parse_when_an_amendment_cannot_be_then_quarantined(entries: Any, code: str, left: list[Operation]) -> None:
+    part = parse_entries(*entries)
+    assert code in codes_of(part)
+    assert [r.operation for r in part.records] == left
+    assert part.rows_read == len(entries)
+
+
 def test_parse_when_deposited_twice_alike_then_one_record() -> None:
     part = parse_entries(deposit(1), deposit(1))
     assert [(left.row, left.rule) for left in part.ignored] == [(2, "repeated_deposit")]

@@ -15,6 +15,7 @@ from gateway.cli.exits import BY_CODE, MEANINGS, ExitCode, exit_of
         ("peer.unproven", 5), ("transferlog.leaf_changed", 6), ("storage.failed", 1), ("storage.no_database", 3),
         ("settings.bad_value", 4),
         ("settings.no_file", 3), ("settings.port_taken", 8), ("cli.usage", 2), ("cli.unexpected", 1), ("cli.interrupted", 130),
+        ("catalogue.invalid", 4), ("catalogue.unknown_entry", 3), ("catalogue.bad_query", 2), ("catalogue.expired", 4),
         ("cli.file_exists", 8), ("cli.file_unreadable", 4), ("nobody.knows", 1),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from tests.support.envelopes import SHANGHAI, claims
 def test_check_claims_when_all_optional_ones_are_there_then_finds_nothing() -> None:
     body = claims() | {
         "scp": "ab" * 32, "ver": 0, "irt": "AAECAwQFBgcICQoLDA0ODw", "delivered": "ab" * 32, "part": "cd" * 32,
-        "mapping": ["shanghai-to-regional", "1.0"], "posture": "done", "reason": "no_such_account",
+        "mapping": ["shanghai-to-regional", "1.0"], "posture": "done", "reason": "no_such_account", "seq": 2**53 - 1,
     }  # fmt: skip
     assert check_claims(body) == ()
     assert body.keys() == {*protocol.CLAIMS_REQUIRED, *protocol.CLAIMS_OPTIONAL}

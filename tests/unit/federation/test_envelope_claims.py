@@ -60,12 +60,13 @@ WRONG: list[tuple[str, Any]] = [
     ("same_person", "AB" * 32), ("same_person", "ab" * 31), ("delivered", ["ab" * 32]), ("part", 7),
     ("mapping", "x"), ("mapping", ["x"]), ("mapping", ["x", 1]), ("mapping", ["x", "1", "2"]),
     ("posture", "maybe"), ("posture", ["done"]), ("reason", "two words"), ("reason", ""),
+    ("seq", 0), ("seq", -1), ("seq", "1"), ("seq", True), ("seq", 1.0), ("seq", 2**53), ("seq", None),
     ("nbf", 1), ("sub", "CN-31"), ("", 1), ("Iss", "CN-31"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_unseal_when_a_claim_has_not_its_exact_form_then_refuses(name: str, value: Any) -> None:  # EN-23, EN-24
+def test_unseal_when_a_claim_has_not_its_exact_form_then_refuses(name: str, value: Any) -> None:  # EN-23, EN-24, EN-29
     refused("trust.bad_envelope", forge(header(), claims() | {name: value}))
 
 
@@ -103,9 +104,9 @@ def test_unseal_when_contents_are_too_many_too_much_or_double_then_refuses() -> 
     refused("trust.bad_envelope", forge(header(), body | {"con": [*body["con"], body["con"][0]]}))
 
 
-def test_unseal_when_act_is_known_but_not_carried_out_then_leaves_its_contents_to_the_use_case() -> None:  # EN-28
+def test_unseal_when_act_is_known_but_has_no_row_then_leaves_its_contents_to_the_use_case() -> None:  # EN-28
     contents = (content("anything"),)
-    assert opened(sealed(contents=contents, act="enquire"), contents).act == "enquire"
+    assert opened(sealed(contents=contents, act="expire"), contents).act == "expire"
 
 
 @pytest.mark.parametrize("missing", ["request", "identity", "consent"])
@@ -258,9 +259,9 @@ def test_seal_when_it_would_be_refused_then_is_not_signed() -> None:
 def test_seal_when_everything_is_as_long_as_it_may_be_then_still_fits_the_bound() -> None:  # EN-10
     parts = [f"n{number:02}" + "x" * 29 + ("-" + "y" * 31) * 3 for number in range(protocol.CONTENTS_MAX)]
     many = tuple(content(name, media_type="a" * 31 + "/" + "b" * 96) for name in parts)
-    token = sealed(contents=many, act="enquire", http=("POST", "https://x/" + "y" * 1998), scp="s" * 128, reason="r" * 64, part="ab" * 32)
+    token = sealed(contents=many, act="expire", http=("POST", "https://x/" + "y" * 1998), scp="s" * 128, reason="r" * 64, part="ab" * 32)
     assert 0.8 * protocol.ENVELOPE_BYTES_MAX < len(token) < protocol.ENVELOPE_BYTES_MAX
-    assert opened(token, many, http=HttpTarget("POST", "https://x/" + "y" * 1998)).act == "enquire"
+    assert opened(token, many, http=HttpTarget("POST", "https://x/" + "y" * 1998)).act == "expire"
 
 
 def test_reseal_when_late_then_changes_only_times_target_and_signature() -> None:  # EN-43

@@ -15,10 +15,15 @@ from gateway.model.documents import (
     Confirmation,
     ConfirmationItem,
     Consent,
+    ConsentWithdrawal,
     Decision,
     DecisionItem,
     Document,
+    Enquiry,
     Identity,
+    ListedRecord,
+    Listing,
+    Order,
     Posting,
     Request,
     Verdict,
@@ -55,6 +60,8 @@ CONSENT = Consent(
 CONFIRMATION = Confirmation("JS2", (ConfirmationItem("R-1"), ConfirmationItem("R-2", "not_passed")))
 DECISION = Decision("P-7", NOON, "教务处", (RECOGNISED, REFUSED))
 POSTING = Posting("", "B-9", NOON, ("R-1",))
+LISTED = ListedRecord("R-1", "COURSE", "管理学", "2023-06", "4 学分;64 学时")
+LISTING = Listing(date(2026, 11, 21), (LISTED, ListedRecord("R-2", "SKILL_CERT", "养老护理员", "", "")))
 
 DOCUMENTS: list[Document] = [
     IDENTITY,
@@ -71,6 +78,13 @@ DOCUMENTS: list[Document] = [
     Posting("account_closed", "", LATER, ()),
     Withdrawal("learner_request", "改主意了"),
     Withdrawal("other", ""),
+    Order("other", "请再送", "q3vYk2mT7Zr-0aB_c9dE1w"),
+    Order("other", ""),
+    ConsentWithdrawal("C-1", "learner_request", "改主意了"),
+    ConsentWithdrawal("C-1", "other", ""),
+    Enquiry("CN-31", NOON),
+    LISTING,
+    Listing(date(2024, 6, 30), ()),
 ]
 
 
@@ -121,6 +135,13 @@ def test_write_when_accounts_come_in_another_order_then_the_same_bytes() -> None
         (dataclasses.replace(DECISION, decided_at=datetime(1, 1, 1, tzinfo=UTC)), "/decision/decidedAt", "standard.value"),
         (dataclasses.replace(POSTING, impossible="No"), "/posting/impossible", "standard.value"),
         (Withdrawal("", "why"), "/withdrawal/text", "standard.structure"),
+        (Order("other", "", "q3vYk2mT7Zr-0aB_c9dE1x"), "/withdrawal/message", "standard.value"),
+        (ConsentWithdrawal("", "other", ""), "/consentWithdrawal/reason", "standard.structure"),
+        (ConsentWithdrawal("C 1", "other", ""), "/consentWithdrawal/consentId", "standard.value"),
+        (Enquiry("Shanghai", NOON), "/enquiry/source", "standard.value"),
+        (Listing(date(2026, 11, 21), (LISTED, LISTED)), "/listing/items/item[2]", "standard.duplicate"),
+        (Listing(date(2026, 11, 21), (dataclasses.replace(LISTED, achieved="2023-13"),)), "/listing/items/item/achieved", "standard.value"),
+        (Listing(date(2026, 11, 21), (dataclasses.replace(LISTED, kind="OTHER"),)), "/listing/items/item/kind", "standard.value"),
     ],
 )
 def test_read_when_the_document_breaks_the_standard_then_refused_at_its_place(document: Document, path: str, code: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import StorageBusyError, StorageError
 from gateway.storage.committer import Committer, Decided
-from gateway.storage.database import Database, Decide, FencedError, Read, Row, Write, load_queries
+from gateway.storage.database import Database, Decide, FencedError, Read, Row, UnreadError, Write, load_queries
 from gateway.storage.schema import upgrade
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.system import package_folder
@@ -33,6 +33,7 @@ class Register:
     resets: int = 0
     after: int = 0
     broken: bool = False
+    unread: int = 0
     batches: list[int] = field(default_factory=list)
 
     def plan(self, changes: Sequence[Add]) -> Sequence[Read]:
@@ -41,6 +42,9 @@ class Register:
     def decide(self, changes: Sequence[Add], rows: Sequence[list[Row]]) -> Decided[str]:
         if rows[0][0][0] != self.size:
             raise FencedError("moved")
+        if self.unread:
+            self.unread -= 1
+            raise UnreadError("more rows are needed")
         there = {row[0] for row in rows[1]}
         if any(change.guilty for change in changes):
             raise ZeroDivisionError
@@ -269,3 +273,15 @@ async def test_disk_when_full_then_changes_fail_and_later_ones_pass(tmp_path: Pa
         assert await here.members() == {"first"}
         await inner._writer.execute("PRAGMA max_page_count = 1000000")
         assert await here.add("second") == ["added"]
+
+
+async def test_batch_when_rows_turn_out_to_be_missing_then_planned_again_and_nothing_forgotten(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        here.register.unread = 2
+        assert await here.add("a", "b") == ["added", "added"]
+        assert (here.register.resets, here.register.after, here.committer.batches) == (1, 1, 1)
+        here.register.unread = 99
+        (answer,) = await here.add("c")
+        assert isinstance(answer, StorageBusyError)
+        here.register.unread = 0
+        assert await here.add("c") == ["added"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StorageError
+from gateway.storage.connector_schema import SCRIPTS
 from gateway.storage.database import load_queries
 from gateway.storage.schema import REVISIONS, current_revision, upgrade
 from gateway.system import package_folder
@@ -92,7 +93,8 @@ def test_queries_when_loaded_then_every_statement_compiles_against_its_schema(tm
         upgrade(file)
     with closing(sqlite3.connect(file)) as connection:
         if name != "queries.sql":
-            connection.executescript((SQL / "connector_schema.sql").read_text("utf-8"))
+            for script in SCRIPTS:
+                connection.executescript((SQL / script).read_text("utf-8"))
         for query, text in load_queries(SQL / name).items():
             places = text.count("?")
             values = (

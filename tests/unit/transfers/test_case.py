@@ -38,7 +38,7 @@ def test_totals_when_tenths_are_added_then_exact() -> None:
 def view_with(outcome: OutcomeRow) -> View:
     now = datetime(2026, 11, 2, tzinfo=UTC)
     named = {"head": [(0, b"", "")], "outcomes_by_key": [tuple(outcome)]}
-    return View.load(named, RegistryRows({}, {}), now, utc_text(now))
+    return View.load(named, RegistryRows({}, {}, {}), now, utc_text(now))
 
 
 @pytest.mark.parametrize("held", ["redeemed", "revoked", "available"])

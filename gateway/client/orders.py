@@ -1,0 +1,70 @@
+"""The presiding unit's orders on what is stuck: one signed message each, its answer verified.
+
+A lost answer is asked for with the same message: the same `jti` and contents, signed anew, get the stored answer.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from gateway.client.outgoing import sd_of
+from gateway.client.prepared import MESSAGES_PATH, Submitted, post_proven
+from gateway.client.receipts import Judge, Sent
+from gateway.crypto.keys import SigningKey
+from gateway.errors import PeerUnavailableError
+from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.envelope import seal
+from gateway.federation.message import Content, HttpTarget
+from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_XML
+from gateway.mapping.documents import write
+from gateway.model.documents import Clearance, Order
+from gateway.model.ports import Clock, IdSource
+from gateway.model.transfer import Act
+
+TRIES: Final = 3
+PAUSE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who orders, with which key, at which gateway.  `url` has no path."""
+
+    member: str
+    key: SigningKey
+    url: str
+    judge: Judge
+    channel: HttpsChannel
+    clock: Clock
+    ids: IdSource
+
+    async def give(self, act: Act, transfer: str, order: Order, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """Sign, send, verify.
+
+        Raises PeerUnavailableError when no try was answered (nothing is known then), else what `submit` raises.
+        """
+        return await self._say(act, transfer, Content("order", write(order), MEDIA_XML, self.ids.secret()), lifetime, {})
+
+    async def clear(self, outcome: str, ver: int, ruling: Clearance, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """Rule on a contested outcome, at the version that was looked at.  Raises as `give`."""
+        content = Content("ruling", write(ruling), MEDIA_XML, self.ids.secret())
+        return await self._say(Act.CLEAR, outcome, content, lifetime, {"ver": ver})
+
+    async def _say(self, act: Act, scope: str, content: Content, lifetime: timedelta, claims: dict[str, Any]) -> Submitted:
+        jti = self.ids.jti()
+        sent = Sent(self.member, jti, act.value, ((content.name, sd_of(content), len(content.data)),))
+        url = self.url + MESSAGES_PATH
+        left = TRIES
+        while True:
+            now = self.clock.now()
+            token = seal(
+                key=self.key, iss=self.member, aud=GATEWAY_ID, jti=jti, iat=now, exp=now + lifetime, act=act.value, contents=[content],
+                http=HttpTarget("POST", url), scp=scope, **claims,
+            )  # fmt: skip
+            left -= 1
+            try:
+                return await post_proven(sent, url, token, [content], self.judge, self.channel, self.clock)
+            except PeerUnavailableError:
+                if not left:
+                    raise
+            await asyncio.sleep(PAUSE_S)

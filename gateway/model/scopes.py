@@ -1,0 +1,49 @@
+"""Log scopes that are not transfers: a consent, an enquiry.  Both ends compute their ids.
+
+Like a transfer's, an id is SHA-256 (hex) of the JCS bytes of a list whose first word says what it is of, so that no two scopes of
+different kinds, banks or messages can be one.  Sources of the rules: docs/protocol.md, sections 12 and 13.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from hashlib import sha256
+
+from gateway.model.canonical import jcs
+
+
+class ConsentState(StrEnum):
+    """Where a consent stands."""
+
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+
+
+class EnquiryState(StrEnum):
+    """Where a question stands."""
+
+    ASKED = "asked"
+    LISTED = "listed"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+ASKED_EVENT = "enquiry"
+ENDED_EVENTS: Mapping[EnquiryState, str] = {
+    EnquiryState.LISTED: "listed",
+    EnquiryState.DECLINED: "enquiry_declined",
+    EnquiryState.EXPIRED: "enquiry_expired",
+    EnquiryState.WITHDRAWN: "enquiry_withdrawn",
+}
+ENQUIRY_EVENTS = frozenset({ASKED_EVENT, *ENDED_EVENTS.values()})
+"""What a message about an enquiry tells of: such a message has an enquiry's id where others have a transfer's."""
+
+
+def consent_scope(controller: str, consent_id: str) -> str:
+    """Of `["ceg-consent", controller, id]`: two banks may give their consents the same id."""
+    return sha256(jcs(["ceg-consent", controller, consent_id])).hexdigest()
+
+
+def enquiry_id(iss: str, jti: str) -> str:
+    """Of `["ceg-enquiry", iss, jti]` of the message that asks."""
+    return sha256(jcs(["ceg-enquiry", iss, jti])).hexdigest()
