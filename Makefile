@@ -8,7 +8,7 @@ FIRST ?= 1
 COUNT ?= 1000
 SIM_JOBS ?= 2
 
-.PHONY: help setup demo test sim lint bench clean lock
+.PHONY: help setup demo test sim races lint bench clean lock
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -28,8 +28,11 @@ demo: setup  ## gateway and four banks on loopback, cases over all twelve pairs,
 test: setup  ## everything: style, types, layers, unit, property, integration, acceptance
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-sim: setup  ## the whole region on virtual time: COUNT seeds from FIRST on, or one: SEED=n
-	@$(BIN)/python -m gateway.simulator.scenario $(if $(SEED),$(SEED),$(FIRST) $(COUNT) $(SIM_JOBS))
+sim: setup  ## the whole region on virtual time: COUNT seeds from FIRST on, or one: SEED=n; BACKLOG=n: a bank that was away
+	@$(BIN)/python -m gateway.simulator.$(if $(BACKLOG),backlog $(BACKLOG),scenario $(if $(SEED),$(SEED),$(FIRST) $(COUNT) $(SIM_JOBS)))
+
+races: setup  ## two to four banks race for one outcome over HTTP, the gateway killed meanwhile: COUNT races (200)
+	@PYTHONPATH=tests $(BIN)/python -m support.races $(or $(filter-out 1000,$(COUNT)),200)
 
 lint: setup  ## style, types and layers only
 	@$(BIN)/python -m pytest -q tests/style

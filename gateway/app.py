@@ -56,6 +56,7 @@ from gateway.transfers.mailbox import Mailbox
 from gateway.transfers.receive import Receiver
 from gateway.transfers.registry import Registry, SyncRegistry
 from gateway.transfers.state_watch import StateWatch
+from gateway.transfers.statement_watch import StatementWatch
 from gateway.transfers.status import Status
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
@@ -145,6 +146,7 @@ class Gateway:
     exchanges: tuple[FileExchange, ...]
     watch: DeadlineWatch
     states: StateWatch
+    statements: StatementWatch
     parts: Parts
     access: Access
     ids: IdSource
@@ -166,6 +168,7 @@ class Gateway:
             tasks.create_task(self._watch_trust())
             tasks.create_task(self.watch.run(self.settings.deadlines.poll_s))
             tasks.create_task(self.states.run(self.settings.deadlines.poll_s))
+            tasks.create_task(self.statements.run(self.settings.deadlines.poll_s))
             self.parts.ready.set()
 
     async def _watch_trust(self) -> None:
@@ -233,12 +236,14 @@ async def wire(
         clock,
         LogSigner(log_key, NoteKey(settings.log.origin, LOG_SIGNATURE, log_key.public_raw)),
         wake,
+        registry.take,
     )
     committer = Committer[Change, Answer](database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max)
     vault = Vault(database, KeyEncryptionKey.load(settings.keys.master_key_file), ids)
     dispatcher = Dispatcher(database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids)
     every = timedelta(seconds=settings.delivery.digest_every_s)
     states = StateWatch(database, committer, vault, registry.active, clock, ids, every)
+    statements = StatementWatch(database, committer, vault, clock, ids)
     receiver = Receiver(
         registry=registry,
         reader=Reader(adapters, tools.mapper, tools.standard, read_secret_file(settings.keys.nullifier_key_file), ids),
@@ -252,6 +257,7 @@ async def wire(
         clock=clock,
         ids=ids,
         states=states,
+        statements=statements,
     )
     delivery = settings.delivery
     courier = Courier(
@@ -271,7 +277,7 @@ async def wire(
     parts = Parts(
         receiver=receiver,
         mailbox=Mailbox(receiver, dispatcher),
-        status=Status(database, reading, lambda parties: registry.trust.presiding(clock.now(), parties)),
+        status=Status(database, reading, lambda parties: registry.trust.presiding(clock.now(), parties), lambda: registry.founding),
         reading=reading,
         ledger=ledger,
         log_files=LogFiles(reading, ledger),
@@ -281,7 +287,7 @@ async def wire(
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
     return Gateway(
-        settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, states, parts, access, ids, clock
+        settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, states, statements, parts, access, ids, clock
     )
 
 

@@ -12,6 +12,7 @@ TRANSFERS = Gauge("ceg_transfers", "Transfers by state", ["state"], registry=REG
 OWED = Gauge("ceg_owed_messages", "Messages owed, by member and state", ["member", "state"], registry=REGISTRY)
 DEAD_LETTERS = Gauge("ceg_dead_letters", "Dead letters, by member", ["member"], registry=REGISTRY)
 CONTESTED = Gauge("ceg_contested_outcomes", "Contested outcomes: waiting for the ruling, or for a recall after it", registry=REGISTRY)
+STATEMENTS = Gauge("ceg_statements", "Statements by state: issued, signed, disputed", ["state"], registry=REGISTRY)
 FILE_MESSAGES = Counter(
     "ceg_file_messages_total", "Messages found in folders, by member and result", ["member", "result"], registry=REGISTRY
 )

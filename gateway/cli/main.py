@@ -28,7 +28,10 @@ from gateway.cli import (
     mapping,
     member,
     outcome,
+    quote,
     reconcile,
+    report,
+    rule,
     serve,
     transfer,
     version,
@@ -78,16 +81,18 @@ def _root(
     del show_version
 
 
-for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *doctor.COMMANDS):
+for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *doctor.COMMANDS, *quote.COMMANDS):
     app.command(_name, cls=Command, help=_help)(_run)
 for _name, _group in (
     ("connector", connector.app),
     ("map", mapping.app),
     ("catalogue", catalogue.app),
+    ("rule", rule.app),
     ("transfer", transfer.app),
     ("dlq", dlq.app),
     ("outcome", outcome.app),
     ("reconcile", reconcile.app),
+    ("report", report.app),
     ("member", member.app),
     ("keys", keys.app),
     ("log", log.app),

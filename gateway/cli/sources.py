@@ -101,7 +101,7 @@ class OpenNode:
             raise CliError("cli.usage", "此项需要 --config(要用日志私钥)", "this needs --config: the log's own key signs it")
         key = SigningKey.load(self.settings.keys.log_key_file)
         signer = LogSigner(key, NoteKey(self.settings.log.origin, LOG_SIGNATURE, key.public_raw))
-        ledger = Ledger(self.reading, SystemClock(), signer, lambda _lanes: None)
+        ledger = Ledger(self.reading, SystemClock(), signer, lambda _lanes: None, lambda _agreements: None)
         await ledger.reset()
         return ledger
 

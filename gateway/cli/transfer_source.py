@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 import typer
 
+from gateway.app import load_trust
 from gateway.cli.faults import CliError
 from gateway.cli.sources import open_node
 from gateway.client.reading import ReadingApi
@@ -16,6 +17,7 @@ from gateway.crypto.keys import SigningKey
 from gateway.errors import TransferError
 from gateway.federation.channels.reading import ReadingChannel, http_session
 from gateway.system import SystemClock, SystemIds
+from gateway.transfers.registry import signed_agreements
 from gateway.transfers.status import EVERYBODY, PAGE_MAX, Status
 
 TIMEOUT_S = 15.0
@@ -38,6 +40,8 @@ class Cases(Protocol):
 
     async def contested(self) -> dict[str, Any]: ...
 
+    async def agreements(self) -> dict[str, Any]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class OwnCases:
@@ -57,6 +61,9 @@ class OwnCases:
     async def contested(self) -> dict[str, Any]:
         return await self.status.contested(EVERYBODY)
 
+    async def agreements(self) -> dict[str, Any]:
+        return await self.status.agreements(EVERYBODY)
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -73,7 +80,9 @@ class Where:
         """Raises CliError(`cli.usage`), SettingsError, StorageError."""
         if not self.url:
             async with open_node(self.config, self.data) as node:
-                yield OwnCases(Status(node.database, node.reading))
+                settings = node.settings
+                founding = (lambda: signed_agreements(load_trust(settings))) if settings is not None else tuple
+                yield OwnCases(Status(node.database, node.reading, founding=founding))
             return
         member, key = self.identity()
         async with http_session() as session:

@@ -136,10 +136,14 @@ class Corrections:
         except StorageError:
             raise
         except GatewayError as fault:
-            log.error("case_not_corrected", member=office.setup.member, transfer=transfer, code=fault.code)  # noqa: TRY400
+            self._tell(transfer, fault)
             return
         await office.commit(writes)
         office.bank.doubts(transfer, doubts)
+
+    def _tell(self, transfer: str, fault: GatewayError) -> None:
+        reason = fault.facts.get("reason")
+        log.error("case_not_corrected", member=self._office.setup.member, transfer=transfer, code=fault.code, reason=reason)
 
     async def _compare(self, case: CaseRow, standing: Standing) -> tuple[list[Write], dict[str, str]]:
         """The act that is due, if any, and what only people can clear up."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from gateway.client import enquiries
+from gateway.client import enquiries, statements
 from gateway.client.cases import ForwardedCase, decided_over
 from gateway.client.office import Office, wait_for
 from gateway.client.reconciling import compare
@@ -23,6 +23,7 @@ from gateway.federation.state_digest import is_state_scope
 from gateway.mapping.documents import read
 from gateway.model.documents import Decision, Verdict, Withdrawal
 from gateway.model.transfer import Act, State
+from gateway.recognition.statement import is_statement_scope
 from gateway.storage.connector_schema import CaseRow, InboxRow
 from gateway.storage.database import Write
 
@@ -62,6 +63,8 @@ class Desk:
                     writes = await self._had(row, contents)
                 case Act.NOTIFY if is_state_scope(row.scope):
                     writes = await compare(self._office, row, contents)
+                case Act.NOTIFY if is_statement_scope(row.scope):
+                    writes = await statements.work(self._office, row, contents)
                 case Act.FETCH | Act.NOTIFY if enquiries.concerns(row, contents):
                     writes = await enquiries.work(self._office, row, contents)
                 case Act.FORWARD:

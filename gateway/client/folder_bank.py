@@ -28,7 +28,7 @@ from gateway.adapters.zhejiang.feed import withhold
 from gateway.client.bank import NO_MANIFEST, Account, Booked, Held, OpenItem, ReceivedCase, Supply
 from gateway.client.feed_rows import KnownRows
 from gateway.client.feed_slip import period_of
-from gateway.client.feeds import Feeds, Person
+from gateway.client.feeds import Feeds, Person, Shelf
 from gateway.client.parts import compose
 from gateway.client.quarantine import write_doubts
 from gateway.errors import SettingsError
@@ -69,13 +69,14 @@ class FolderBank:
 
     def supply(self, request: Request, identity: Identity) -> Supply | Withdrawal:
         """The requested records as the feeds say them now, all together."""
-        person = self._person(identity)
+        shelf = self.feeds.shelf()
+        person = self._person(identity, shelf)
         if person is None:
             return Withdrawal("unknown_person", "本行没有该学习者")
         found = [person.entries[record] for record in request.records if record in person.entries]
         if not found:
             return Withdrawal("unknown_record", "本行没有所申请的记录")
-        account, closed = self._account(identity), self.gone(request, identity)
+        account, closed = self._account(identity), self._gone(request, person, shelf)
         if person.chain:
             content = withhold(person.chain, frozenset(request.records))
             return Supply(content, self._adapter.media_types[0], account=account, closed=closed)
@@ -86,8 +87,12 @@ class FolderBank:
         return replace(made, account=account, closed=closed, known_ids=known)
 
     def gone(self, request: Request, identity: Identity) -> dict[str, str]:
+        shelf = self.feeds.shelf()
+        return self._gone(request, self._person(identity, shelf), shelf)
+
+    def _gone(self, request: Request, person: Person | None, shelf: Shelf) -> dict[str, str]:
         """What has disappeared from a month's file is void only where its slip says so and every row of it can be read."""
-        person, shelf, kept = self._person(identity), self.feeds.shelf(), self.feeds.rows.kept
+        kept = self.feeds.rows.kept
         here = person.entries if person is not None else {}
         held = {row.record for row in shelf.held if row.record}
         lines = {(period_of(row.file), row.row) for row in shelf.held}
@@ -111,7 +116,7 @@ class FolderBank:
     def held(self, enquiry: Enquiry, identity: Identity) -> Held | Withdrawal:
         """Everything the feeds hold of the learner: a list is of the newest month, or of the day the newest file was left here."""
         del enquiry
-        person = self._person(identity)
+        person = self._person(identity, self.feeds.shelf())
         if person is None:
             return Withdrawal("unknown_person", "本行没有该学习者")
         today = self._clock.now().astimezone(CHINA).date()
@@ -180,9 +185,8 @@ class FolderBank:
     def _account(self, identity: Identity) -> str:
         return self._accounts().get(identity.citizen_id, "")
 
-    def _person(self, identity: Identity) -> Person | None:
+    def _person(self, identity: Identity, shelf: Shelf) -> Person | None:
         """By number, by account with the format's own digest of the number, or by account alone where it has neither; never by name."""
-        shelf = self.feeds.shelf()
         if self._index[0] != shelf.edition:
             numbers = {person.learner.citizen_id: person for person in shelf.people if person.learner.citizen_id is not None}
             accounts = {person.learner.account: person for person in shelf.people if person.learner.account}

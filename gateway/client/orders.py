@@ -50,6 +50,11 @@ class Operator:
         content = Content("ruling", write(ruling), MEDIA_XML, self.ids.secret())
         return await self._say(Act.CLEAR, outcome, content, lifetime, {"ver": ver})
 
+    async def agree(self, act: Act, scope: str, content: tuple[str, bytes], lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """An act on an agreement; `content` is its name and bytes.  Raises as `give`."""
+        name, data = content
+        return await self._say(act, scope, Content(name, data, MEDIA_XML, self.ids.secret()), lifetime, {})
+
     async def _say(self, act: Act, scope: str, content: Content, lifetime: timedelta, claims: dict[str, Any]) -> Submitted:
         jti = self.ids.jti()
         sent = Sent(self.member, jti, act.value, ((content.name, sd_of(content), len(content.data)),))

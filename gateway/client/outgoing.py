@@ -32,6 +32,7 @@ from gateway.model.documents import (
 from gateway.model.ports import IdSource
 from gateway.model.scopes import consent_scope, enquiry_id
 from gateway.model.transfer import Act, transfer_id
+from gateway.recognition.statement import Difference, write_countersignature, write_differences
 from gateway.storage.connector_schema import CaseRow, InboxRow
 
 
@@ -135,6 +136,16 @@ class Writer:
     def state(self, digest: InboxRow, answer: StateAnswer) -> Outgoing:
         """What this bank makes of a state digest."""
         return self._answer(Act.NOTED, digest, [Content(CONTENT, answer.write(), MEDIA_JSON, self._ids.secret())])
+
+    def statement_sign(self, notice: InboxRow, sd: str, revision: int) -> Outgoing:
+        """A statement's figures are this bank's own."""
+        content = Content("countersignature", write_countersignature(sd, revision), MEDIA_JSON, self._ids.secret())
+        return self._answer(Act.STATEMENT_SIGN, notice, [content], {"ver": revision})
+
+    def statement_dispute(self, notice: InboxRow, sd: str, revision: int, items: Iterable[Difference]) -> Outgoing:
+        """They are not, and these items differ."""
+        content = Content("differences", write_differences(sd, revision, items), MEDIA_JSON, self._ids.secret())
+        return self._answer(Act.STATEMENT_DISPUTE, notice, [content], {"ver": revision})
 
     def withdraw(self, transfer: str, why: Withdrawal) -> Outgoing:
         return Outgoing(self._ids.jti(), Act.WITHDRAW.value, transfer, (self._document("withdrawal", why),), {"scp": transfer})

@@ -79,6 +79,10 @@ class ReadingApi:
         """`{"outcomes": […], "more": …}`: contested outcomes on which this member is to rule."""
         return await self._get("/v1/outcomes")
 
+    async def agreements(self) -> dict[str, Any]:
+        """`{"agreements": […]}`: those this member is a party of."""
+        return await self._get("/v1/agreements")
+
     async def _get(self, path: str) -> dict[str, Any]:
         answer = await self.channel.get(self.url + path, await self._bearer())
         found = _object(answer)

@@ -5,7 +5,7 @@ ranges `[[first, last], …]`, rising, both ends included, so that a long silenc
 Everything is bounded here, on reading and on writing.  Sentences: docs/protocol.md, PR-200 to PR-209.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -91,11 +91,6 @@ class Sent:
         due = ranges_of(range(self.after + 1, min(self.to, self.after + NUMBERS_MAX) + 1))
         spared = {number for each in (self.open, self.cancelled) for number in numbers_in(each)}
         return sorted(({*numbers_in(due), *numbers_in(self.again)}) - spared)
-
-    def covers(self, number: int) -> bool:
-        """Whether this digest tells what became of the number."""
-        told = self.after < number <= self.to or within(self.again, number) or within(self.cancelled, number)
-        return told and not within(self.open, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +297,3 @@ def _item(value: Any) -> ItemState:
 
 def _fault(where: str) -> FormatError:
     return FormatError("format.state_digest", "状态摘要格式不正确", "the state digest does not have its form", where=where)
-
-
-def items_of(values: Sequence[Mapping[str, Any]]) -> tuple[ItemState, ...]:
-    """Items as an answer's body lists them."""
-    return tuple((str(each.get("record", "")), str(each.get("state", "")), each.get("credits")) for each in values)

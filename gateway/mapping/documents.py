@@ -19,6 +19,8 @@ from gateway.mapping.regional_xml import xml_name
 from gateway.mapping.schema import NAMESPACE, ROOTS, Standard
 from gateway.model.documents import (
     Acknowledgement,
+    AgreementSignature,
+    AgreementTerms,
     Clearance,
     Confirmation,
     ConfirmationItem,
@@ -75,6 +77,10 @@ def _moment(field: str) -> _Slot:
 
 def _day(field: str) -> _Slot:
     return _Slot(field, date.isoformat, lambda element: date.fromisoformat(text_of(element).strip()))
+
+
+def _number(field: str) -> _Slot:
+    return _Slot(field, str, lambda element: int(text_of(element)))
 
 
 def _words(field: str, inner: str) -> _Slot:
@@ -155,6 +161,16 @@ _TABLE: Final[dict[type[Any], tuple[_Slot, ...]]] = {
     Listing: (_day("as_of"), _items("items", ListedRecord)),
     Clearance: (*_texts("reason text"), _text("stands", empty="<none/>"), _text("record")),
     ListedRecord: _texts("record kind title achieved size"),
+    AgreementTerms: (
+        _text("agreement_id"),
+        _number("version"),
+        *_texts("source accepting"),
+        _words("kinds", "kind"),
+        _day("since"),
+        _day("until"),
+        *_texts("item_credits_max learner_year_credits_max text"),
+    ),
+    AgreementSignature: (_number("version"), _text("digest")),
 }
 
 _KINDS: Final[dict[type[Any], str]] = {
@@ -172,6 +188,8 @@ _KINDS: Final[dict[type[Any], str]] = {
     Enquiry: "enquiry",
     Listing: "listing",
     Clearance: "clearance",
+    AgreementTerms: "agreement",
+    AgreementSignature: "agreement-signature",
 }
 
 

@@ -36,6 +36,8 @@ ROOTS: Final[dict[str, str]] = {
     "order": "withdrawal",
     "correction": "correction",
     "clearance": "clearance",
+    "agreement": "agreement",
+    "agreement-signature": "agreementSignature",
     "consent-withdrawal": "consentWithdrawal",
     "enquiry": "enquiry",
     "listing": "listing",

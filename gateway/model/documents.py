@@ -148,8 +148,8 @@ class Posting:
 class Withdrawal:
     """A reason code and words.
 
-    Content `withdrawal`; also `refusal` (decline), `question` (ask), `answer` (supplement), `dispute` and `ruling` (uphold,
-    remit).
+    Content `withdrawal`; also `refusal` (decline), `question` (ask), `answer` (supplement), `dispute`, `ruling` (uphold,
+    remit) and `reason` (agreement-suspend, -resume, -end).
     """
 
     reason: str
@@ -226,6 +226,34 @@ class Clearance:
     record: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AgreementTerms:
+    """Content `agreement` of `agreement-propose`: one version of who recognises what from whom.
+
+    `version` is one more than the highest ever proposed under the id.  `until` is the last day (+08:00).  The two caps are regional
+    credits as decimal texts, "" where there is none: per item, and per learner and calendar year.
+    """
+
+    agreement_id: str
+    version: int
+    source: str
+    accepting: str
+    kinds: tuple[str, ...]
+    since: date
+    until: date
+    item_credits_max: str = ""
+    learner_year_credits_max: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementSignature:
+    """Content `signature` of `agreement-sign`: the version, and the SHA-256 (hex) of exactly the bytes that were proposed."""
+
+    version: int
+    digest: str
+
+
 Document: TypeAlias = (
     Identity
     | Request
@@ -241,4 +269,6 @@ Document: TypeAlias = (
     | Enquiry
     | Listing
     | Clearance
+    | AgreementTerms
+    | AgreementSignature
 )

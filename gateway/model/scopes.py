@@ -1,4 +1,4 @@
-"""Log scopes that are not transfers: a consent, an enquiry.  Both ends compute their ids.
+"""Log scopes that are not transfers: a consent, an enquiry, an agreement.  Both ends compute their ids.
 
 Like a transfer's, an id is SHA-256 (hex) of the JCS bytes of a list whose first word says what it is of, so that no two scopes of
 different kinds, banks or messages can be one.  Sources of the rules: docs/protocol.md, sections 12 and 13.
@@ -7,6 +7,7 @@ different kinds, banks or messages can be one.  Sources of the rules: docs/proto
 from collections.abc import Mapping
 from enum import StrEnum
 from hashlib import sha256
+from typing import Final
 
 from gateway.model.canonical import jcs
 
@@ -16,6 +17,14 @@ class ConsentState(StrEnum):
 
     GIVEN = "given"
     WITHDRAWN = "withdrawn"
+
+
+class AgreementState(StrEnum):
+    """Where an agreement stands.  Suspension is beside it: each party's counts on its own."""
+
+    PROPOSED = "proposed"
+    SIGNED = "signed"
+    ENDED = "ended"
 
 
 class EnquiryState(StrEnum):
@@ -47,3 +56,16 @@ def consent_scope(controller: str, consent_id: str) -> str:
 def enquiry_id(iss: str, jti: str) -> str:
     """Of `["ceg-enquiry", iss, jti]` of the message that asks."""
     return sha256(jcs(["ceg-enquiry", iss, jti])).hexdigest()
+
+
+AGREEMENT: Final = "agreement:"
+
+
+def agreement_scope(source: str, accepting: str, id: str) -> str:
+    """`agreement:` and the digest of `["ceg-agreement", source, accepting, id]`: no bank can take another pair's id."""
+    return AGREEMENT + sha256(jcs(["ceg-agreement", source, accepting, id])).hexdigest()
+
+
+def is_agreement_scope(scope: str | None) -> bool:
+    """Whether a scope is an agreement's."""
+    return scope is not None and scope.startswith(AGREEMENT)

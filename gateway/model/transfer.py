@@ -87,6 +87,13 @@ class Act(StrEnum):
     CONSENT = "consent"
     CONSENT_WITHDRAW = "consent-withdraw"
     CLEAR = "clear"
+    STATEMENT_SIGN = "statement-sign"
+    STATEMENT_DISPUTE = "statement-dispute"
+    AGREEMENT_PROPOSE = "agreement-propose"
+    AGREEMENT_SIGN = "agreement-sign"
+    AGREEMENT_SUSPEND = "agreement-suspend"
+    AGREEMENT_RESUME = "agreement-resume"
+    AGREEMENT_END = "agreement-end"
     REFUSAL = "refusal"
 
 
@@ -167,7 +174,8 @@ TABLE: tuple[Rule, ...] = (
 def rule_for(state: State, act: Act, roles: frozenset[Role]) -> Rule | Refusal:
     """The row that applies to a party of the transfer, or the refusal: not your role, wrong state.
 
-    Consents, enquiries and rulings on outcomes have scopes of their own and no row: nobody has a role in a transfer for them.
+    Consents, enquiries, agreements, statements and rulings on outcomes have scopes of their own and no row: nobody has a role in a
+    transfer for them.
     """
     rows = [rule for rule in TABLE if rule.act is act]
     mine = [rule for rule in rows if rule.role in roles]

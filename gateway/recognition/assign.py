@@ -51,6 +51,8 @@ class _Move(NamedTuple):
 
 def choose(applications: Sequence[Application], facts: Sequence[Facts], limits: Limits) -> Choice:
     """Pick the best applications and fit them under the caps."""
+    if len(applications) < 2:
+        return Choice(tuple(applications), fit(applications, facts, limits), limits, True)
     taken = [tuple(tokens(application, facts)) for application in applications]
     rivals = _shared(applications, taken)
     if limits.room() >= sum(application.credits for application in applications):
@@ -79,7 +81,8 @@ def _width(application: Application) -> int:
 
 def tokens(application: Application, facts: Sequence[Facts]) -> Iterable[Token]:
     """What nobody else can have once this application is chosen."""
-    yield from {("course", part.course.code) for part in application.parts}
+    parts = application.parts
+    yield from {("course", part.course.code) for part in parts} if len(parts) > 1 else (("course", parts[0].course.code),)
     if application.rule.group:
         yield ("group", application.rule.group)
     for record in application.records:
@@ -252,6 +255,8 @@ def _any(moves: Iterable[_Move]) -> int:
 def fit(chosen: Sequence[Application], facts: Sequence[Facts], limits: Limits) -> tuple[tuple[Part, Mills], ...]:
     """What the caps leave of each part: the most credits in all; where something must go, the worse grade and the later record go first."""
     parts = [part for application in chosen for part in application.parts]
+    if limits.room() >= sum([part.amount for part in parts]):
+        return tuple([(part, part.amount) for part in parts])
     left: dict[Cell, Mills] = {}
     for part in parts:
         cell = _cell(part, facts, limits)

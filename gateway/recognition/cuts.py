@@ -63,4 +63,4 @@ def _capped(plan: Plan, solution: Solution, kind: str, category: str, lost: Mill
         cap = shown(plan.limits.categories[category])
         full.append(Words(f"「{category}」类课程上限 {cap} 学分", f"the cap of {cap} credits for courses of category {category}"))
     zh, en = "、".join(words.zh for words in full), " and ".join(words.en for words in full)
-    return Words(f"因{zh}已满,减少 {shown(lost)} 学分", f"{en} cuts {shown(lost)} credits")
+    return Words(f"{zh}已满,减少 {shown(lost)} 学分", f"{en} cuts {shown(lost)} credits")

@@ -6,7 +6,6 @@ sets of kinds that could be the full ones.  Exact, integers only, no search.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
@@ -32,8 +31,7 @@ class Standing(NamedTuple):
 NOTHING_BEFORE = Standing()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What is left under each cap, in thousandths.  A kind or category without an entry has no cap of its own."""
 
     total: Mills

@@ -1,6 +1,6 @@
 """A rule set made ready: an index over its needs, and for each programme its courses and caps.
 
-With the index a record is compared only with rules that name its title, its course or its code, and with the few that name none;
+With the index a record is compared only with rules for its kind that name its title, course or code, and with the few that name none;
 five thousand rules cost a handful of look-ups a record.
 """
 
@@ -23,7 +23,7 @@ Test: TypeAlias = Callable[[Facts, date], bool]
 
 
 class Entry(NamedTuple):
-    """One need of one rule; `tests` is what its checks ask."""
+    """One need of one rule; `tests` is what its checks ask, the kind left out: the index has asked that."""
 
     rule: Rule
     slot: int
@@ -75,16 +75,21 @@ class Prepared:
         self.rule_set = rule_set
         self.step = mills(rule_set.caps.credit_step)
         self.hours = frozenset(hours.policy for hours in rule_set.hours)
-        index: dict[str, list[Entry]] = {}
+        named: dict[str, list[Entry]] = {}
+        index: dict[tuple[str, str], list[Entry]] = {}
         compiled: dict[Need, tuple[Test, ...]] = {}
         for rule in rule_set.rules:
             for slot, need in enumerate(rule.needs):
                 tests = compiled.get(need)
                 if tests is None:
-                    tests = compiled[need] = tuple(check.met for check in checks(need))
+                    tests = compiled[need] = tuple(check.met for check in checks(need) if check.field != "kind")
+                entry = Entry(rule, slot, tests)
                 for key in index_keys(need):
-                    index.setdefault(key, []).append(Entry(rule, slot, tests))
-        self._index: Mapping[str, tuple[Entry, ...]] = {key: tuple(entries) for key, entries in index.items()}
+                    named.setdefault(key, []).append(entry)
+                    for kind in need.kinds:
+                        index.setdefault((kind, key), []).append(entry)
+        self._named: Mapping[str, tuple[Entry, ...]] = {key: tuple(entries) for key, entries in named.items()}
+        self._index: Mapping[tuple[str, str], tuple[Entry, ...]] = {key: tuple(entries) for key, entries in index.items()}
         self._plans: dict[int, Plan] = {}
 
     def plan(self, programme: Programme) -> Plan:
@@ -97,39 +102,51 @@ class Prepared:
         return found
 
     def named(self, facts: Facts) -> list[Entry]:
-        """Every need this record is named by, whether or not it meets the rest; each once, in the order of the rules."""
-        get = self._index.get
-        found = list(get(f"t:{facts.title}", ()))
-        ways = 1 if found else 0
-        for key in (f"s:{facts.standard}" if facts.standard else "", f"c:{facts.code}" if facts.code else "", f"k:{facts.kind}"):
-            more = get(key)
-            if more:
-                found.extend(more)
-                ways += 1
-        if ways > 1:
-            found = sorted(
-                {(entry.rule.place, entry.slot): entry for entry in found}.values(), key=lambda entry: (entry.rule.place, entry.slot)
-            )
-        return found
+        """Every need this record is named by, of whatever kind and whether or not it meets the rest; in the order of the rules."""
+        return _once([entry for key in record_keys(facts) for entry in self._named.get(key, ())])
 
     def is_named(self, facts: Facts) -> bool:
         """Whether any need names this record."""
-        index = self._index
-        return f"t:{facts.title}" in index or f"s:{facts.standard}" in index or f"c:{facts.code}" in index or f"k:{facts.kind}" in index
+        return any(key in self._named for key in record_keys(facts))
 
     def met(self, facts: Facts, day: date) -> list[Entry]:
-        """The needs this record meets."""
-        return [entry for entry in self.named(facts) if all_met(entry.tests, facts, day)]
+        """The needs this record meets, in the order of the rules."""
+        get, kind = self._index.get, facts.kind
+        found: list[Entry] = []
+        ways = 0
+        for key in record_keys(facts):
+            entries = get((kind, key))
+            if entries is not None:
+                ways += 1
+                found += entries
+        if ways > 1:
+            found = _once(found)
+        return [entry for entry in found if all_met(entry.tests, facts, day)] if found else found
+
+
+def _once(entries: list[Entry]) -> list[Entry]:
+    """Each entry once, in the order of the rules."""
+    return [entry for _, entry in sorted({(entry.rule.place, entry.slot): entry for entry in entries}.items())]
 
 
 def all_met(tests: tuple[Test, ...], facts: Facts, day: date) -> bool:
-    """Whether every test holds."""
+    """Whether every test holds (the kind apart)."""
     for test in tests:
         if not test(facts, day):
             break
     else:
         return True
     return False
+
+
+def record_keys(facts: Facts) -> list[str]:
+    """What a record is looked up by."""
+    keys = [f"t:{facts.title}", f"k:{facts.kind}"]
+    if facts.standard:
+        keys.append(f"s:{facts.standard}")
+    if facts.code:
+        keys.append(f"c:{facts.code}")
+    return keys
 
 
 def index_keys(need: Need) -> tuple[str, ...]:

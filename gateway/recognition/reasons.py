@@ -15,7 +15,7 @@ from gateway.recognition.cuts import cut_steps
 from gateway.recognition.estimate import Solution, Verdict
 from gateway.recognition.facts import Facts
 from gateway.recognition.limits import Standing
-from gateway.recognition.prepared import Entry, Plan, Prepared, all_met
+from gateway.recognition.prepared import Entry, Plan, Prepared
 from gateway.recognition.rules import Cardinality, GroupReason, Rule, RuleSet
 from gateway.recognition.sizes import declared_of, size_steps
 from gateway.recognition.words import Words, mills, shown
@@ -102,7 +102,7 @@ def _refused(ready: Prepared, plan: Plan, solution: Solution, position: int, day
     if mine:
         return _lost(ready, plan, solution, position, mine)
     named = ready.named(facts)
-    met = [entry for entry in named if all_met(entry.tests, facts, day)]
+    met = ready.met(facts, day)
     if met:
         told = [_unused(ready, plan, entry, facts, standing) for entry in met]
         return told[0][0], [words for _, each in told for words in each]

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from gateway.client.bank import Application, Supply
-from gateway.model.documents import Consent, Request
+from gateway.client.bank import Application, Question, Supply
+from gateway.model.documents import Consent, Enquiry, Request
 from gateway.model.ports import Clock, IdSource
 from gateway.simulator.banks import PROGRAMME_NAMES, Programme, SimulatedBank
 from gateway.simulator.people import Learner
 
 PURPOSE = "credit_recognition"
+LISTING = "listing"
 NOTICE = "沙箱告知书:仅用于演示,学习者均为虚构。Sandbox notice: for demonstration, all learners are made up."
 LASTING = timedelta(days=60)
 RETAINED = timedelta(days=3 * 365)
@@ -44,6 +45,12 @@ class Counter:
         return Application(
             request, learner.identity, self._consent(request, accepting), consent_source=self._consent(request, source.member)
         )
+
+    def question(self, source: str, facing: str, learner: Learner) -> Question:
+        """What records has the learner at that bank?  Under a consent for being asked, and for nothing else."""
+        now = self._now()
+        request = Request(source, facing, facing, "", "", LISTING, (), {}, now)
+        return Question(Enquiry(source, now), learner.identity, self._consent(request, source))
 
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)

@@ -35,13 +35,16 @@ CALM = Plan(AWAY_S, FAIR, (), consent_ends=False, leaf_changed=False, holidays_k
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What came of it: `wrong` is empty when all held; virtual seconds from the bank's return until the last case was settled."""
+    """What came of it: `wrong` is empty when all held; `virtual_s` from the bank's return until the last case was settled.
+
+    `probes` is how often the gateway tried to reach the bank while it was away.
+    """
 
     transfers: int
     wrong: Sequence[str]
     virtual_s: float
     real_s: float
-    tries: int
+    probes: int
     settled: int
 
 
@@ -49,7 +52,7 @@ class Away(Region):
     """Source Shanghai, accepting Jiangsu; the latter is off from the first moment on, for three days."""
 
     transfers = 0
-    tries = 0
+    probes = 0
     back_at = 0.0
 
     async def _storm(self, plan: Plan) -> None:
@@ -64,16 +67,16 @@ class Away(Region):
             await self._workload.offer(SHANGHAI, JIANGSU, learner)
             await asyncio.sleep(pause)
         await asyncio.sleep(plan.storm_s * 0.1)
-        self.tries = self._network.posts
+        self.probes = self._network.posts_to[JIANGSU]
         bank.allow()
         self.back_at = self._loop.time()
 
-    def _mood(self, transfer: str, question: str) -> Mood:
+    def _mood(self, _transfer: str, _question: str) -> Mood:
         return AT_ONCE
 
 
-def run(transfers: int, seed: int = 1) -> Backlog:
-    """So many transfers owed to a bank that is away."""
+def run(transfers: int, seed: int = 1, kept: list[Evidence] | None = None) -> Backlog:
+    """So many transfers owed to a bank that is away.  `kept` is given what the checks were made of."""
     loop = VirtualLoop(inline=True)
     started = time.perf_counter()
     with TemporaryDirectory(prefix="backlog-", ignore_cleanup_errors=True) as folder, caught_logs() as logged, holidays() as table:
@@ -81,12 +84,14 @@ def run(transfers: int, seed: int = 1) -> Backlog:
         region.transfers = transfers
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             wrong = runner.run(region.play(CALM))
-        assert region.evidence is not None
+        assert region.evidence is not None, wrong
+        if kept is not None:
+            kept.append(region.evidence)
         wrong += in_order(region.evidence, transfers)
         states = Counter(case["state"] for case in region.evidence.cases.values())
         last = max(leaf.at for leaf in region.evidence.leaves if leaf.type == "transfer.settled")
         took = (datetime.fromisoformat(last) - EPOCH).total_seconds() - region.back_at
-        return Backlog(transfers, wrong, took, time.perf_counter() - started, region.tries, states["settled"])
+        return Backlog(transfers, wrong, took, time.perf_counter() - started, region.probes, states["settled"])
 
 
 def in_order(evidence: Evidence, transfers: int) -> list[str]:
@@ -108,8 +113,7 @@ def in_order(evidence: Evidence, transfers: int) -> list[str]:
 
 if __name__ == "__main__":
     found = run(int(sys.argv[1]))
-    sys.stdout.write(
-        f"{found.transfers} transfers, {found.settled} settled, {len(found.wrong)} wrong; all within {found.virtual_s / 60:.0f} virtual minutes"
-        f" of the bank's return; {found.tries} tries before it; {found.real_s:.1f} s\n" + "".join(f"  {each}\n" for each in found.wrong[:20])
-    )
+    told = f"{found.transfers} transfers, {found.settled} settled, {len(found.wrong)} wrong; {found.probes} probes while the bank was away, "
+    told += f"all settled within {found.virtual_s / 60:.0f} virtual minutes of its return; {found.real_s:.1f} s\n"
+    sys.stdout.write(told + "".join(f"  {each}\n" for each in found.wrong[:20]))
     sys.exit(1 if found.wrong else 0)

@@ -206,8 +206,8 @@ class SimulatedBank:
             self._references += 1
             self._booked[transfer, role] = decision
             gone = self.recalls.get(transfer, set()) if role == "accepting" else set[str]()
-            credits = {item.record: item.credits.value for item in recognised if item.record not in gone}
-            self.posted[transfer, role] = Posted(transfer, role, f"{self.member}-{self._references:05d}", credits)
+            sizes = {item.record: item.credits.value for item in recognised if item.record not in gone}
+            self.posted[transfer, role] = Posted(transfer, role, f"{self.member}-{self._references:05d}", sizes)
         return Booked(self.posted[transfer, role].reference, tuple(item.record for item in recognised))
 
     def recalled(self, transfer: str, records: Sequence[str]) -> Booked | None:

@@ -7,7 +7,7 @@ never what the run believes it did.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -19,10 +19,11 @@ from gateway.federation.envelope import open_envelope
 from gateway.federation.message import Content
 from gateway.mapping.documents import read
 from gateway.mapping.schema import Standard
-from gateway.model.documents import Decision, Verdict
+from gateway.model.documents import Consent, Decision, Verdict
+from gateway.model.scopes import consent_scope
 from gateway.model.transfer import CLOSED, Act, ItemState, State
 from gateway.simulator.banks import SimulatedBank
-from gateway.simulator.coverage import steps_of
+from gateway.simulator.coverage import OWN_ACTS, steps_of
 from gateway.simulator.forgetting import Lost, invented, unnamed
 from gateway.simulator.people import Learner
 from gateway.simulator.reckoning import Export
@@ -65,6 +66,7 @@ class Evidence:
     now: datetime
     lost: Sequence[Lost] = ()
     differences: Sequence[DifferenceRow] = ()
+    jumps: Sequence[tuple[datetime, datetime]] = ()
 
     @cached_property
     def leaves(self) -> list[Leaf]:
@@ -331,6 +333,42 @@ def by_the_table(evidence: Evidence) -> list[str]:
     ]
 
 
+def timers_hold_still(evidence: Evidence) -> list[str]:
+    """While the node's calendar had jumped nothing expired, was held or lapsed."""
+    acts = [leaf for leaf in evidence.leaves if leaf.type in OWN_ACTS and leaf.type != "transfer.rescheduled"]
+    return [
+        f"{leaf.scope[:8]}: {leaf.type} at {leaf.at}, while the clock was off"
+        for leaf in acts
+        if any(began <= datetime.fromisoformat(leaf.at) <= ended for began, ended in evidence.jumps)
+    ]
+
+
+def consents_respected(evidence: Evidence) -> list[str]:
+    """Nothing is confirmed or decided after the learner's consent has run out or was taken back."""
+    wrong = []
+    taken_back = {leaf.scope: index for index, leaf in enumerate(evidence.leaves) if leaf.type == "consent.withdrawn"}
+    for transfer, case in evidence.cases.items():
+        record = evidence.banks[case["facing"]]
+        asked = next((row.jti for row in record.outbox if row.act == Act.REQUEST and row.scope == transfer), None)
+        if asked is None:
+            continue
+        consent = read(record.contents[asked]["consent"].data, Consent, evidence.standard)
+        last = taken_back.get(consent_scope(case["facing"], consent.consent_id), len(evidence.leaves))
+        wrong += [
+            f"{transfer[:8]}: {leaf.type} at {leaf.at}, the consent ended {consent.expires_at} or with leaf {last}"
+            for index, leaf in enumerate(evidence.leaves)
+            if leaf.scope == transfer
+            and leaf.type in DISCLOSED
+            and (index > last or datetime.fromisoformat(leaf.at) >= consent.expires_at + GRACE)
+        ]
+    return wrong
+
+
+DISCLOSED = frozenset({"transfer.confirmed", "transfer.decided"})
+GRACE = timedelta(minutes=10)
+"""A clock that is behind may take the consent to be in force still."""
+
+
 def nothing_left_open(evidence: Evidence) -> list[str]:
     """Every case has ended, nothing in it is still to be decided or recalled."""
     waiting = frozenset({ItemState.CLAIMED.value, ItemState.RECALLING.value})
@@ -380,6 +418,8 @@ CHECKERS: tuple[Callable[[Evidence], list[str]], ...] = (
     credits_conserved,
     banks_agree,
     by_the_table,
+    timers_hold_still,
+    consents_respected,
     nothing_left_open,
     everything_told,
     losses_named,

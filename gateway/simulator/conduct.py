@@ -28,13 +28,14 @@ Ask: TypeAlias = Callable[[str, Callable[[BankHost], Coroutine[Any, Any, Any]]],
 SOURCE, ACCEPTING, FACING, PRESIDING = "source", "accepting", "facing", "presiding"
 NOTHING: Final = ("", Act.NOTED, 4)
 CORRECTING = ((SOURCE, Act.AMEND, 3), (SOURCE, Act.REVOKE, 2))
+LEAVING = ((FACING, Act.WITHDRAW, 1), (FACING, Act.CONSENT_WITHDRAW, 1))
 WISHES: Mapping[State, Sequence[tuple[str, Act, int]]] = {
-    State.CONFIRMING: ((SOURCE, Act.REVOKE, 2), (FACING, Act.WITHDRAW, 1), NOTHING),
-    State.DELIVERING: (*CORRECTING, (FACING, Act.WITHDRAW, 1), NOTHING),
-    State.REVIEWING: (*CORRECTING, (ACCEPTING, Act.ASK, 2), (FACING, Act.WITHDRAW, 1), NOTHING),
-    State.SUPPLEMENTING: (*CORRECTING, (SOURCE, Act.SUPPLEMENT, 6), (FACING, Act.WITHDRAW, 1), NOTHING),
-    State.POSTING: (*CORRECTING, (SOURCE, Act.REVOKE, 2), NOTHING),
-    State.DISPUTED: ((PRESIDING, Act.UPHOLD, 2), (PRESIDING, Act.REMIT, 1), (SOURCE, Act.REVOKE, 4), NOTHING),
+    State.CONFIRMING: ((SOURCE, Act.REVOKE, 3), *LEAVING, NOTHING),
+    State.DELIVERING: (*CORRECTING, *LEAVING, NOTHING),
+    State.REVIEWING: (*CORRECTING, (ACCEPTING, Act.ASK, 2), *LEAVING, NOTHING),
+    State.SUPPLEMENTING: (*CORRECTING, (SOURCE, Act.SUPPLEMENT, 6), *LEAVING, NOTHING),
+    State.POSTING: (*CORRECTING, (SOURCE, Act.REVOKE, 2), (FACING, Act.CONSENT_WITHDRAW, 1), NOTHING),
+    State.DISPUTED: ((PRESIDING, Act.UPHOLD, 2), (PRESIDING, Act.REMIT, 2), (SOURCE, Act.REVOKE, 4), NOTHING),
     State.HELD: ((PRESIDING, Act.RETRY, 5), (PRESIDING, Act.CANCEL, 2), (SOURCE, Act.REVOKE, 1), (FACING, Act.WITHDRAW, 1), NOTHING),
     State.SETTLED: ((SOURCE, Act.DISPUTE, 2), (FACING, Act.DISPUTE, 2), *CORRECTING, (SOURCE, Act.REVOKE, 2)),
     State.REJECTED: ((SOURCE, Act.DISPUTE, 2), (FACING, Act.DISPUTE, 1), (SOURCE, Act.REVOKE, 1), NOTHING),
@@ -51,32 +52,65 @@ ALL_WISHES = tuple(dict.fromkeys((who, act) for wishes in WISHES.values() for wh
 WORDS: Mapping[Act, str] = {
     Act.ASK: "请补充考核材料", Act.SUPPLEMENT: "补充说明", Act.DISPUTE: "对认定有异议", Act.UPHOLD: "维持原认定", Act.REMIT: "退回重新认定",
     Act.RETRY: "继续办理", Act.CANCEL: "无法送达,取消", Act.AMEND: "成绩更正", Act.REVOKE: "成果作废", Act.WITHDRAW: "学习者要求撤回",
+    Act.CONSENT_WITHDRAW: "学习者撤回授权",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
+class Do:
+    """One thing somebody waits to do, about `some` of the records, `all`, or the `first`."""
+
+    state: State
+    who: str
+    act: Act
+    which: str = "some"
+
+
+@dataclass(frozen=True, slots=True)
 class Aim:
-    """Somebody who waits for a state and then does one thing, then for the next; questions in `lies` lie about for weeks."""
+    """Somebody who waits for a state and then does one thing, then for the next.
 
-    steps: tuple[tuple[State, str, Act], ...]
+    Questions in `lies` lie about for weeks; those in `otherwise` are answered the other way (`Mood`).
+    """
+
+    steps: tuple[Do, ...] = ()
     lies: frozenset[str] = frozenset()
+    otherwise: frozenset[str] = frozenset()
 
 
+UNDECIDED, AGAIN = frozenset({"decide"}), frozenset({"dispute"})
 AIMS: Sequence[Aim] = (
-    Aim(((State.EXPIRED, SOURCE, Act.DISPUTE),), frozenset({"decide", "dispute"})),
-    Aim(((State.EXPIRED, FACING, Act.DISPUTE), (State.DISPUTED, PRESIDING, Act.UPHOLD)), frozenset({"decide", "dispute"})),
-    Aim(((State.EXPIRED, SOURCE, Act.REVOKE),), frozenset({"decide"})),
-    Aim(((State.HELD, FACING, Act.WITHDRAW), (State.WITHDRAWN, SOURCE, Act.REVOKE))),
-    Aim(((State.HELD, SOURCE, Act.REVOKE),)),
-    Aim(((State.HELD, PRESIDING, Act.CANCEL),)),
-    Aim(((State.HELD, PRESIDING, Act.RETRY),), frozenset({"post accepting", "post source"})),
-    Aim(((State.SETTLED, SOURCE, Act.REVOKE), (State.HELD, PRESIDING, Act.RETRY)), frozenset({"recall"})),
-    Aim(((State.SETTLED, SOURCE, Act.REVOKE),), frozenset({"recall"})),
-    Aim(((State.SETTLED, FACING, Act.DISPUTE), (State.DISPUTED, SOURCE, Act.REVOKE)), frozenset({"dispute"})),
-    Aim(((State.SETTLED, SOURCE, Act.AMEND), (State.DISPUTED, SOURCE, Act.REVOKE), (State.DISPUTED, PRESIDING, Act.UPHOLD)), frozenset({"dispute"})),
-    Aim(((State.SUPPLEMENTING, SOURCE, Act.REVOKE), (State.SUPPLEMENTING, SOURCE, Act.SUPPLEMENT))),
+    Aim((Do(State.EXPIRED, SOURCE, Act.DISPUTE),), UNDECIDED, AGAIN),
+    Aim((Do(State.EXPIRED, FACING, Act.DISPUTE), Do(State.DISPUTED, PRESIDING, Act.UPHOLD)), UNDECIDED, AGAIN),
+    Aim((Do(State.EXPIRED, SOURCE, Act.REVOKE),), UNDECIDED),
+    Aim((Do(State.SETTLED, SOURCE, Act.REVOKE), Do(State.HELD, PRESIDING, Act.RETRY)), frozenset({"recall"})),
+    Aim((Do(State.SETTLED, SOURCE, Act.REVOKE, "first"),), frozenset({"recall"})),
+    Aim((Do(State.SETTLED, SOURCE, Act.REVOKE, "first"),)),
+    Aim((Do(State.SETTLED, FACING, Act.DISPUTE), Do(State.DISPUTED, SOURCE, Act.REVOKE, "all")), otherwise=AGAIN),
+    Aim(
+        (Do(State.SETTLED, SOURCE, Act.AMEND, "all"), Do(State.DISPUTED, SOURCE, Act.REVOKE, "all"),
+         Do(State.DISPUTED, PRESIDING, Act.UPHOLD)),
+        otherwise=AGAIN,
+    ),
+    Aim((Do(State.SETTLED, SOURCE, Act.DISPUTE), Do(State.DISPUTED, PRESIDING, Act.REMIT)), otherwise=AGAIN),
+    Aim((Do(State.SETTLED, SOURCE, Act.DISPUTE),), otherwise=AGAIN),
+    Aim((Do(State.REVIEWING, SOURCE, Act.REVOKE, "all"), Do(State.REJECTED, SOURCE, Act.DISPUTE)), UNDECIDED, AGAIN),
+    Aim((Do(State.POSTING, SOURCE, Act.AMEND, "all"),), frozenset({"post accepting", "post source"}), AGAIN),
+    Aim((Do(State.REVIEWING, SOURCE, Act.REVOKE, "first"), Do(State.REVIEWING, SOURCE, Act.AMEND, "first")), UNDECIDED),
+    Aim(
+        (Do(State.SUPPLEMENTING, SOURCE, Act.REVOKE, "first"), Do(State.SUPPLEMENTING, SOURCE, Act.SUPPLEMENT, "first")),
+        otherwise=UNDECIDED,
+    ),
+)  # fmt: skip
+"""What people who do as they please hardly ever come to."""
+AIMS_AWAY: Sequence[Aim] = (
+    Aim((Do(State.HELD, FACING, Act.WITHDRAW), Do(State.WITHDRAWN, SOURCE, Act.REVOKE))),
+    Aim((Do(State.HELD, SOURCE, Act.REVOKE, "all"),)),
+    Aim((Do(State.HELD, PRESIDING, Act.CANCEL),)),
+    Aim((Do(State.HELD, PRESIDING, Act.RETRY),)),
+    Aim(),
 )
-"""What random people hardly ever come to."""
+"""The same towards a bank that is away for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +123,7 @@ class Life:
     accepting: str
     facing: str
     records: tuple[str, ...]
+    consent_id: str
     aim: Aim | None = None
 
 
@@ -121,9 +156,9 @@ class Conduct:
                 await self._order(life, chance.choice((Act.RETRY, Act.CANCEL)), letters[0])
             elif life.aim is None:
                 await self._act(life, State(case["state"]), chance)
-            elif steps and case["state"] == steps[0][0]:
-                _, who, act = steps.pop(0)
-                await self.say(life, who, act, chance)
+            elif steps and _is_time(steps[0], case):
+                step = steps.pop(0)
+                await self.say(life, step.who, step.act, chance, step.which)
 
     async def _act(self, life: Life, state: State, chance: Random) -> None:
         wishes = WISHES[state]
@@ -142,12 +177,12 @@ class Conduct:
             order = Order("other", WORDS[act], message)
             await self._ask(member, lambda host: host.connector.say(act, life.transfer, order))
 
-    async def say(self, life: Life, who: str, act: Act, chance: Random) -> None:
+    async def say(self, life: Life, who: str, act: Act, chance: Random, which: str = "some") -> None:
         """One act by one party, with what it has in hand."""
         member = self._presiding(frozenset({life.source, life.accepting})) if who == PRESIDING else getattr(life, who)
         if member is None:
             return
-        document, supply = self._papers(life, act, chance)
+        document, supply = self._papers(life, act, chance, which)
         if act is Act.AMEND and supply is None:
             return
         self._met[f"people {act}"] += 1
@@ -156,18 +191,22 @@ class Conduct:
             if act is Act.WITHDRAW:
                 await host.connector.withdraw(life.transfer, Withdrawal("learner_request", WORDS[act]))
                 return
+            if act is Act.CONSENT_WITHDRAW:
+                await host.connector.withdraw_consent(life.consent_id, Withdrawal("learner_request", WORDS[act]))
+                return
             with suppress(PeerError):  # nothing was asked that could be answered
                 await host.connector.say(act, life.transfer, document, supply)
 
         await self._ask(member, said)
 
-    def _papers(self, life: Life, act: Act, chance: Random) -> tuple[Document, Supply | None]:
+    def _papers(self, life: Life, act: Act, chance: Random, which: str) -> tuple[Document, Supply | None]:
         """The document, and for a correction the part anew: mostly with all that was applied for, sometimes with less."""
         some = tuple(record for record in life.records if chance.random() < 0.5) or (chance.choice(life.records),)
-        with_part = act is Act.AMEND or (act is Act.SUPPLEMENT and chance.random() < 0.7)
-        supply = self._part(life, life.records if chance.random() < 0.6 else some) if with_part else None
+        named = {"all": life.records, "first": life.records[:1]}.get(which, some)
+        with_part = act is Act.AMEND or (act is Act.SUPPLEMENT and (which != "some" or chance.random() < 0.7))
+        supply = self._part(life, life.records if which == "some" and chance.random() < 0.6 else named) if with_part else None
         if act in {Act.AMEND, Act.REVOKE}:
-            return Correction("other", WORDS[act], life.records if chance.random() < 0.3 else some), supply
+            return Correction("other", WORDS[act], named), supply
         return Withdrawal("other", WORDS[act]), supply
 
     def _part(self, life: Life, records: Sequence[str]) -> Supply | None:
@@ -205,6 +244,12 @@ class Conduct:
     async def _word(self, member: str | None, act: Act, case: Mapping[str, Any]) -> None:
         if member is not None:
             await self._ask(member, lambda host: _said(host, act, case["transfer"]))
+
+
+def _is_time(step: Do, case: Mapping[str, Any]) -> bool:
+    """The case is there; and where the presiding unit is to judge, it is its turn."""
+    judged = step.state is State.DISPUTED and step.who == PRESIDING
+    return case["state"] == step.state and (not judged or case["waiting_on"] == [PRESIDING])
 
 
 async def _said(host: BankHost, act: Act, transfer: str) -> None:

@@ -87,7 +87,8 @@ HOURS = Tempo(
     known_s=(0.5 * HOUR, 6 * HOUR), aims=0.0,
 )  # fmt: skip
 WEEKS = Tempo(
-    storm_s=50 * DAY, looks_s=(3 * HOUR, 6 * HOUR), waits_s=(HOUR, DAY, 3 * DAY, 6 * DAY), lies_s=(0.0, 0.0, 0.0, 0.0, DAY, 8 * DAY, 30 * DAY),
+    storm_s=50 * DAY, looks_s=(3 * HOUR, 6 * HOUR), waits_s=(HOUR, DAY, 3 * DAY, 6 * DAY),
+    lies_s=(0.0, 0.0, 0.0, 0.0, DAY, 8 * DAY, 30 * DAY),
     down_s=(HOUR, 6 * DAY, 8 * DAY, 12 * DAY, 28 * DAY), longest_s=6 * HOUR, acknowledge_s=6 * HOUR, rounds_s=(1800.0, 2 * HOUR),
     watch_s=8 * HOUR, ends_s=30 * DAY, cases=(8, 13), acts_max=20, known_s=(1 * DAY, 36 * DAY), aims=0.75,
 )  # fmt: skip
@@ -141,6 +142,8 @@ class Plan:
     leaf_changed: bool
     holidays_known_at: float | None
     """When the holiday table of the next year is put in; such a run begins in December."""
+    away: Fault | None = None
+    """The bank that is away for long: some apply there just then."""
 
 
 def draw(chance: Random, tempo: Tempo) -> Plan:
@@ -158,12 +161,14 @@ def draw(chance: Random, tempo: Tempo) -> Plan:
     count = chance.randrange(2, 9) + 3 * (tempo is WEEKS)
     faults = sorted((_fault(chance, storm_s, tempo) for _ in range(count)), key=_order)
     ends, changed = chance.random() < 0.25, chance.random() < 0.3
+    away = None
     if tempo is WEEKS:  # long enough for what is owed to be held, and not for it to expire
-        faults = sorted([*faults, Fault(chance.uniform(0.1, 0.5) * storm_s, Kind.BANK_DOWN, chance.choice(MEMBERS), 9 * DAY)], key=_order)
+        away = Fault(chance.uniform(0.1, 0.4) * storm_s, Kind.BANK_DOWN, chance.choice(MEMBERS), chance.choice((9 * DAY, 9 * DAY, 22 * DAY)))
+        faults = sorted([*faults, away], key=_order)
     first, last = tempo.known_s
     known_at = first + (last - first) * chance.random() if chance.random() < 0.4 else None
     lost = [Fault((0.3 + 0.7 * chance.random()) * storm_s, Kind.FORGETS, chance.choice(MEMBERS), 0.0) for _ in range(chance.randrange(3))]
-    return Plan(storm_s, weather, (*faults, *lost), ends, changed, known_at)
+    return Plan(storm_s, weather, (*faults, *lost), ends, changed, known_at, away)
 
 
 def _order(fault: Fault) -> tuple[float, Kind, str]:
@@ -187,7 +192,7 @@ def _fault(chance: Random, storm_s: float, tempo: Tempo) -> Fault:
         case Kind.CLOCK_SKEW:
             amount = chance.choice(SKEWS_S)
         case Kind.CLOCK_JUMP:
-            amount = chance.choice(JUMPS_S)
+            amount = chance.choice(JUMPS_S if tempo is HOURS else (*JUMPS_S, 4 * DAY))
         case Kind.DATABASE_BUSY | Kind.COMMIT_UNKNOWN | Kind.DISK_FULL:
             amount = float(chance.randrange(1, 5))
         case Kind.KEY_ROTATED | Kind.KEY_REVOKED:

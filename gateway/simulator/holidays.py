@@ -37,7 +37,7 @@ class Holidays:
 
 @contextmanager
 def holidays() -> Iterator[Holidays]:
-    """This process's table while the body runs."""
+    """The table of this process while the body runs."""
     before: Callable[[date], bool] = chinese_calendar.is_workday
     table = Holidays(before)
     add_working_days.cache_clear()

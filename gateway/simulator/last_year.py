@@ -24,7 +24,8 @@ def behind(tools: Tools) -> Tools:
 def _older(mapper: Mapper) -> Mapper:
     table = mapper.codes[TABLE]
     entries = tuple(_exact(entry) for entry in table)
-    codes = CodeTables(mapper.codes.version, {**mapper.codes.sets, TABLE: replace(table, version=f"{table.version}-older", entries=entries)})
+    older = replace(table, version=f"{table.version}-older", entries=entries)
+    codes = CodeTables(mapper.codes.version, {**mapper.codes.sets, TABLE: older})
     return load_mapper(package_folder() / "mapping" / "rules", codes)
 
 

@@ -91,6 +91,7 @@ class Network:
         self.cut: set[str] = set()
         self.met: Counter[str] = Counter()
         self.posts = 0
+        self.posts_to: Counter[str] = Counter()
 
     def listen(self, prefix: str, listener: Listener) -> None:
         """Everything under this URL goes to that process."""
@@ -107,6 +108,7 @@ class Network:
         self.posts += 1
         number, fate = self.posts, self._fate()
         listener = next(found for prefix, found in self._listeners.items() if url.startswith(prefix))
+        self.posts_to[listener.name] += 1
         self._trace.add("post", number, sender, listener.name, url.rpartition("/")[2], _size(form))
         try:
             async with asyncio.timeout(TIMEOUT_S):

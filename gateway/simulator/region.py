@@ -4,50 +4,43 @@ Everybody's chance is a stream of its own, so that one more draw here moves noth
 """
 
 import asyncio
-import atexit
 import shutil
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from tempfile import mkdtemp
 from typing import Any, TypeVar
 
-from gateway.app import DATABASE_FILE, Tools
+from gateway.app import Tools
 from gateway.client.cases import Tools as CaseTools
 from gateway.client.office import MESSAGES_PATH, Setup
 from gateway.client.pace import Pace
 from gateway.client.receipts import Judge
-from gateway.crypto.keys import EDDSA, SigningKey, write_secret_file
-from gateway.errors import SettingsError
-from gateway.federation.members import Channel, Status
-from gateway.federation.protocol import JTI_BYTES, SECRET_BYTES
+from gateway.federation.members import Channel
 from gateway.federation.registry import TrustFile
-from gateway.model.canonical import b64url
 from gateway.model.transfer import CLOSED, State
-from gateway.settings import Delivery, Settings
 from gateway.simulator.banks import Mood, SimulatedBank
 from gateway.simulator.checkers import BankRecord, Evidence, change_found, check_all
 from gateway.simulator.coverage import reached, steps_of
-from gateway.simulator.faults import FAIR, GATEWAY, HOURS, Fault, Kind, Plan, Tempo, draw
-from gateway.simulator.forgetting import Lost, choose, differences, drop, is_gone, unnamed
+from gateway.simulator.faults import HOURS, Kind, Plan, Tempo, draw
+from gateway.simulator.forgetting import differences, unnamed
 from gateway.simulator.holidays import Holidays
-from gateway.simulator.hosts import CHANGE_LEAF, Ail, BankHost, GatewayHost, Host, Surroundings
-from gateway.simulator.last_year import behind
+from gateway.simulator.hosts import CHANGE_LEAF, BankHost, GatewayHost, Host, Surroundings
 from gateway.simulator.network import GATEWAY_URL, Network, Trace
 from gateway.simulator.people import MEMBERS
+from gateway.simulator.premises import SeededIds, simulated_settings, template
 from gateway.simulator.reckoning import Export, audit_again, export_log, transfers_of
 from gateway.simulator.registrar import Registrar
-from gateway.simulator.sandbox import ALGORITHMS, CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
+from gateway.simulator.strikes import Ground, Strikes
 from gateway.simulator.virtual_loop import VirtualClock, VirtualLoop
 from gateway.simulator.workload import Workload
 from gateway.storage.database import Write
 from gateway.storage.rows import TransferRow
-from gateway.storage.schema import upgrade
 from gateway.transferlog.checkpoint import Verifier, open_checkpoint
 from gateway.web.soap_api import SOAP_PATH
 
@@ -59,21 +52,6 @@ LATE_DECEMBER = datetime(2026, 12, 30, 1, 0, tzinfo=UTC)
 LOOKS_TO_WITNESS = 4
 ATTEND_EVERY = 6
 """Looks at an open case after which its people say once more what would end it."""
-PAUSES_TO_DIGEST = 36
-"""A state digest is due after so many of the longest pauses between tries: every few virtual hours, or days."""
-
-
-class SeededIds:
-    """Ids that repeat with the seed and never within a run."""
-
-    def __init__(self, chance: Random) -> None:
-        self._chance = chance
-
-    def jti(self) -> str:
-        return b64url(self._chance.randbytes(JTI_BYTES))
-
-    def secret(self) -> bytes:
-        return self._chance.randbytes(SECRET_BYTES)
 
 
 class Region:
@@ -100,10 +78,6 @@ class Region:
         self._chance = chance
         self._logged = logged
         self._heads: list[tuple[int, bytes]] = []
-        self._keys = 0
-        self._cuts: Counter[str] = Counter()
-        self._lost: list[Lost] = []
-        self._renewing = {member: asyncio.Lock() for member in MEMBERS}
 
     async def play(self, plan: Plan | None = None) -> list[str]:
         plan = plan or draw(self._chance("plan"), self._tempo)
@@ -132,16 +106,16 @@ class Region:
         self._epoch = EPOCH if plan.holidays_known_at is None else late
         self._clock = VirtualClock(loop, self._epoch)
         self._gateway_clock = VirtualClock(loop, self._epoch)
-        shutil.copytree(_template(), folder, dirs_exist_ok=True)
+        shutil.copytree(template(), folder, dirs_exist_ok=True)
         endpoints = {member: f"https://{REGIONS[member]}.simulated/inbox" for member in PUSHED}
         self._files = prepare(folder, endpoints, self._clock, SeededIds(chance("registry")))
         pace, tempo = chance("pace"), self._tempo
         idle_s, poll_s = pace.choice(tempo.looks_s), pace.choice(tempo.looks_s)
         self._gateway = GatewayHost(
-            _settings(self._files, idle_s, tempo), self._gateway_clock, SeededIds(chance("gateway ids")), chance("gateway"), self._tools, around
+            simulated_settings(self._files, idle_s, tempo), self._gateway_clock, SeededIds(chance("gateway ids")), chance("gateway"), self._tools, around
         )
         regions = {member: self._tools.regions[REGIONS[member]] for member in MEMBERS}
-        self._case_tools = case_tools = CaseTools(regions, self._tools.mapper, self._tools.standard)
+        case_tools = CaseTools(regions, self._tools.mapper, self._tools.standard)
         self._banks: dict[str, BankHost] = {}
         for member in MEMBERS:
             clock = VirtualClock(loop, self._epoch)
@@ -157,6 +131,12 @@ class Region:
         self._network.listen(GATEWAY_URL, self._gateway)
         self._hosts: list[Host] = [self._gateway, *self._banks.values()]
         self._registrar = Registrar(self._files, self._clock, self._tell)
+        self._strikes = Strikes(
+            Ground(
+                self._gateway, self._gateway_clock, self._banks, self._network, self._registrar, self._holidays, case_tools, tempo,
+                chance, self.trace, self.met,
+            )
+        )  # fmt: skip
         self._workload = Workload(
             self._banks, SeededIds(chance("people's ids")), chance("people"), self.met, self._look,
             lambda parties: self._registrar.trust.presiding(self._clock.now(), parties),
@@ -172,7 +152,7 @@ class Region:
         after = timedelta(seconds=chance.choice(self._tempo.lies_s))
         life = self._workload.conduct.lives.get(transfer)
         if life is not None and life.aim is not None:
-            return Mood(timedelta(seconds=self._tempo.storm_s if question in life.aim.lies else 0.0))
+            return Mood(timedelta(seconds=self._tempo.storm_s if question in life.aim.lies else 0.0), int(question in life.aim.otherwise))
         return Mood(after, chance.choice((0, 0, 0, 1, 1, 2)))
 
     async def _look(self, transfer: str) -> Mapping[str, Any] | None:
@@ -200,133 +180,23 @@ class Region:
 
     async def _storm(self, plan: Plan) -> None:
         self._network.weather = plan.weather
-        work = self._workload.plan(plan.storm_s, self._tempo, consent_ends=plan.consent_ends)
+        work = self._workload.plan(plan.storm_s, self._tempo, plan.away, consent_ends=plan.consent_ends)
         if plan.consent_ends:
             self.met[Kind.CONSENT_ENDS] += 1
         async with asyncio.TaskGroup() as tasks:
             for at, what in work:
                 tasks.create_task(_after(at, what))
             for fault in plan.faults:
-                tasks.create_task(_after(fault.at, partial(self._strike, fault)))
+                tasks.create_task(_after(fault.at, partial(self._strikes.strike, fault)))
             if plan.holidays_known_at is not None:
-                tasks.create_task(_after(plan.holidays_known_at, self._know_holidays))
+                tasks.create_task(_after(plan.holidays_known_at, self._strikes.know_holidays))
             for member in MEMBERS:
-                tasks.create_task(_after(plan.storm_s * self._chance(f"{member} signs").random(), partial(self._sign, member)))
-
-    async def _strike(self, fault: Fault) -> None:
-        self.trace.add("fault", fault.kind, fault.who, fault.lasts, fault.amount)
-        self.met[f"fault {fault.kind}"] += 1
-        host: Host = self._gateway if fault.who == GATEWAY else self._banks[fault.who]
-        match fault.kind:
-            case Kind.PARTITION:
-                await self._partition(fault)
-            case Kind.BANK_DOWN:
-                host.down()
-                await self._lasting(fault)
-                host.allow()
-            case Kind.CLOCK_SKEW:
-                clock = self._banks[fault.who].clock
-                clock.skew = timedelta(seconds=fault.amount)
-                await self._lasting(fault)
-                clock.skew = timedelta(0)
-            case Kind.CLOCK_JUMP:
-                self._gateway_clock.skew = timedelta(seconds=fault.amount)
-                await self._lasting(fault)
-                self._gateway_clock.skew = timedelta(0)
-            case Kind.TABLES_BEHIND:
-                await self._tables_behind(fault)
-            case Kind.FORGETS:
-                await self._forget(self._banks[fault.who])
-            case Kind.KEY_ROTATED | Kind.KEY_REVOKED:
-                await self._new_key(fault)
-            case Kind.SUSPENDED:
-                self._registrar.stand(fault.who, Status.SUSPENDED)
-                await self._lasting(fault)
-                self._registrar.stand(fault.who, Status.ACTIVE)
-            case Kind.CONSENT_ENDS | Kind.LEAF_CHANGED:
-                raise SettingsError("settings.connector", "不是定时故障", "no fault of a moment")
-            case _:
-                host.ails.extend([Ail(fault.kind, fault.leaves_only)] * max(1, int(fault.amount)))
-
-    async def _forget(self, bank: BankHost) -> None:
-        """A bank's disk loses a message that it had acknowledged."""
-        cases = await _outcome(self._gateway, transfers_of(self._gateway.gateway)) if self._gateway.up else None
-        open_ = {row["transfer"] for row in cases or () if State(row["state"]) not in CLOSED}
-        if not bank.up:
-            return
-        chance = self._chance(f"{bank.name} forgets {len(self._lost)}")
-        row = await _outcome(bank, choose(bank.connector.store, chance, open_.__contains__))
-        if row is None:
-            return
-        await _outcome(bank, drop(bank.connector.store, row))
-        await bank.standing()  # it may have died of it, with the loss on its disk
-        if await _outcome(bank, is_gone(bank.connector.store, row)):
-            self._lost.append(Lost(bank.name, row.seq or 0, row.jti))
-            self.met["lost after it was acknowledged"] += 1
-            self.trace.add("forgets", bank.name, row.seq)
-
-    async def _tables_behind(self, fault: Fault) -> None:
-        """A bank still works with last year's tables, and puts the new ones in later."""
-        bank = self._banks[fault.who]
-        present = bank.setup.tools
-        bank.use(tools=behind(present))
-        await self._lasting(fault)
-        bank.use(tools=present)
-
-    async def _know_holidays(self) -> None:
-        self.trace.add("holidays known")
-        self.met["fault holidays known late"] += 1
-        self._holidays.grow()
-
-    async def _sign(self, member: str) -> None:
-        """What lay about there is decided from now on; where a run goes on for weeks people take their time."""
-        self._banks[member].bank.signed = self._tempo is HOURS
-
-    async def _lasting(self, fault: Fault) -> None:
-        await asyncio.sleep(fault.lasts)
-
-    async def _partition(self, fault: Fault) -> None:
-        self._cuts[fault.who] += 1
-        self._network.cut.add(fault.who)
-        await self._lasting(fault)
-        self._cuts[fault.who] -= 1
-        if not self._cuts[fault.who]:
-            self._network.cut.discard(fault.who)
-
-    async def _new_key(self, fault: Fault) -> None:
-        """Rotated: announced, used after a while, the old one ended later.  Revoked: the old one ends at once."""
-        async with self._renewing[fault.who]:
-            await self._renew_key(fault)
-
-    async def _renew_key(self, fault: Fault) -> None:
-        bank = self._banks[fault.who]
-        self._keys += 1
-        key = SigningKey.from_seed(sha256(f"{fault.who} key {self._keys}".encode()).digest(), ALGORITHMS[fault.who])
-        self._registrar.add_key(fault.who, key)
-        if fault.kind is Kind.KEY_REVOKED:
-            self._registrar.revoke_others(fault.who, key)
-        await asyncio.sleep(fault.amount)
-        bank.use(key=key, trust=self._registrar.trust)
-        if fault.kind is Kind.KEY_ROTATED:
-            await self._lasting(fault)
-            self._registrar.revoke_others(fault.who, bank.setup.key)
+                tasks.create_task(_after(plan.storm_s * self._chance(f"{member} signs").random(), partial(self._strikes.sign, member)))
 
     async def _heal(self, plan: Plan) -> None:
-        """Fair weather: everybody up, reachable, on time; and the banks' people sign what lay about."""
+        """Fair weather."""
         self.trace.add("heals")
-        self._network.weather = FAIR
-        self._network.cut.clear()
-        for host in self._hosts:
-            host.ails.clear()
-            host.allow()
-        for bank in self._banks.values():
-            bank.clock.skew = timedelta(0)
-            bank.bank.signed = True
-            if bank.setup.tools is not self._case_tools:
-                bank.use(tools=self._case_tools)
-        self._gateway_clock.skew = timedelta(0)
-        if plan.holidays_known_at is not None:
-            self._holidays.grow()
+        self._strikes.heal(holidays=plan.holidays_known_at is not None)
         for host in self._hosts:
             await host.standing()
 
@@ -378,7 +248,7 @@ class Region:
             for lane, state, count in await gateway.parts.status.owed_counts()
             if state in {"new", "ready"}
         ]
-        left += unnamed(self._lost, await differences(gateway.database, MEMBERS))
+        left += unnamed(self._strikes.lost, await differences(gateway.database, MEMBERS))
         for member, bank in self._banks.items():
             store = bank.connector.store
             left += [f"{member} still has to send {row.act} ({row.last_error})" for row in await store.due("9999", 8)]
@@ -422,7 +292,7 @@ class Region:
         return Evidence(
             cases, banks, export, self._tools.standard, self._heads, self._workload.learners, self._logged, stored,
             [each for host in self._hosts for each in host.unexpected], self._clock.now(),
-            self._lost, await differences(gateway.database, MEMBERS),
+            self._strikes.lost, await differences(gateway.database, MEMBERS), self._strikes.jumps,
         )  # fmt: skip
 
     async def _change_leaf(self, export: Export) -> list[str]:
@@ -443,13 +313,6 @@ async def _after(at: float, what: Callable[[], Coroutine[Any, Any, Any]]) -> Non
     await what()
 
 
-async def _outcome(host: Host, work: Coroutine[Any, Any, T]) -> T | None:
-    """What came of some work inside a process; None where that died over it."""
-    task: asyncio.Task[T] = host.spawn(work)
-    await asyncio.wait([task])
-    return None if task.cancelled() or task.exception() is not None else task.result()
-
-
 def _without_signatures(evidence: Evidence) -> str:
     """One digest over all leaves.  A signature under ES256 is another one each time, so what was signed stands for it."""
     whole = sha256()
@@ -461,33 +324,3 @@ def _without_signatures(evidence: Evidence) -> str:
 
 def _verifiers(files: SandboxFiles) -> Sequence[Verifier]:
     return Judge(files.trust).verifiers
-
-
-def _settings(files: SandboxFiles, idle_s: float, tempo: Tempo) -> Settings:
-    """Production's patience; lanes look about more rarely, since every look costs real time."""
-    own = files.settings
-    trust_s, deadlines_s = tempo.rounds_s
-    sections = {
-        "delivery": Delivery(
-            idle_s=idle_s, most_s=tempo.longest_s, acknowledge_s=tempo.acknowledge_s, digest_every_s=tempo.longest_s * PAUSES_TO_DIGEST
-        ),
-        "trust": own.trust.model_copy(update={"poll_s": trust_s}),
-        "deadlines": own.deadlines.model_copy(update={"poll_s": deadlines_s}),
-    }
-    return own.model_copy(update=sections)
-
-
-@cache
-def _template() -> Path:
-    """Keys that follow from their names, secrets, an empty migrated database; made once a process."""
-    folder = Path(mkdtemp(prefix="sim-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    keys = folder / "keys"
-    keys.mkdir()
-    for name in ("registry", "gateway", "log", *MEMBERS):
-        SigningKey.from_seed(sha256(f"simulated {name}".encode()).digest(), ALGORITHMS.get(name, EDDSA)).save(keys / f"{name}.pem")
-    for name in ("master", "pseudonym", "nullifier"):
-        write_secret_file(keys / f"{name}.key", sha256(f"simulated {name}".encode()).digest())
-    (folder / "gateway").mkdir()
-    upgrade(folder / "gateway" / DATABASE_FILE)
-    return folder

@@ -7,6 +7,7 @@ its time is waited for, with a bound.
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from itertools import permutations
 from typing import TypeAlias
 
@@ -143,8 +144,8 @@ class Script:
         """The same message again: the same answer, marked as a repeat."""
         bank, message = self.opened[FIRST]
         first = await self.sandbox.connectors[bank].store.message(message.jti)
-        again = await self.prober.send(bank, message)
         assert first is not None
+        again = await self.prober.send(bank, replace(message, claims={**message.claims, "seq": first.seq}))  # its number is part of it
         same = again.repeated and again.answer is not None and again.answer.raw == first.answer
         if not same:
             raise PeerError("peer.off_protocol", "重复提交没有得到原答复", "a duplicate did not get its first answer")

@@ -20,8 +20,8 @@ from gateway.errors import GatewayError, StorageError
 from gateway.model.documents import Withdrawal
 from gateway.simulator.applications import Counter
 from gateway.simulator.banks import Programme
-from gateway.simulator.conduct import AIMS, Conduct, Life, Look
-from gateway.simulator.faults import HOURS, Tempo
+from gateway.simulator.conduct import AIMS, AIMS_AWAY, Aim, Conduct, Life, Look
+from gateway.simulator.faults import DAY, HOURS, Fault, Tempo
 from gateway.simulator.hosts import BankHost
 from gateway.simulator.ledgers import Entry
 from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
@@ -31,6 +31,8 @@ PAIRS = tuple(permutations(MEMBERS, 2))
 Step: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 ASK_AGAIN_S = 600.0
 TRIES = 3
+ENQUIRING = 0.3
+APPLY_THERE = 2
 
 
 class Workload:
@@ -55,8 +57,9 @@ class Workload:
         self.conduct = Conduct(banks, self.ask, look, presiding, met)
         self.learners: list[Learner] = []
         self.opened: dict[str, str] = {}
+        self._consents: dict[str, str] = {}
 
-    def plan(self, storm_s: float, tempo: Tempo, *, consent_ends: bool) -> list[tuple[float, Step]]:
+    def plan(self, storm_s: float, tempo: Tempo, away: Fault | None, *, consent_ends: bool) -> list[tuple[float, Step]]:
         """`(when, what)`: the cases over the pairs in turn, one race, and what comes after a case was opened."""
         chance = self._chance
         self._tempo, self._until_s = tempo, storm_s
@@ -71,6 +74,11 @@ class Workload:
             work.append((at, partial(self._case, source, accepting, programme, pulled=chance.random() < 0.5, lasting=lasting)))
         if chance.random() < 0.6:
             work.append((chance.random() * storm_s * 0.8, self._race))
+        if away is not None:
+            others = [member for member in MEMBERS if member != away.who]
+            for aim in chance.sample(AIMS_AWAY, APPLY_THERE):
+                case = partial(self._case, chance.choice(others), away.who, Programme.OPEN, pulled=False, lasting=None, aim=aim)
+                work.append((away.at + chance.random() * 2 * DAY, case))
         return work
 
     def learner(self, home: str, *entries: Entry) -> Learner:
@@ -80,7 +88,9 @@ class Workload:
         self._banks[home].bank.enter(learner, entries)
         return learner
 
-    async def _case(self, source: str, accepting: str, programme: Programme, *, pulled: bool, lasting: timedelta | None) -> None:
+    async def _case(
+        self, source: str, accepting: str, programme: Programme, *, pulled: bool, lasting: timedelta | None, aim: Aim | None = None
+    ) -> None:
         """A learner with a course, mostly a certificate too; now and then without an account, or with records under review."""
         chance, number = self._chance, len(self.learners)
         entries = [Entry("course", f"2023{number:07d}", chance.choice(COURSES), 70 + chance.randrange(30))]
@@ -102,17 +112,20 @@ class Workload:
             return given if lasting is None else _ending(given, lasting)
 
         records = self._banks[source].bank.record_ids(learner)
+        if pulled and own.random() < ENQUIRING:
+            await self._enquire(source, accepting, learner)
         message = await self._open(facing, make)
         if message is None:
             return
-        aim = AIMS[(number + self._first_aim) % len(AIMS)] if own.random() < self._tempo.aims else None
-        life = Life(message.scope, learner, source, accepting, facing, records, aim)
+        if aim is None and own.random() < self._tempo.aims:
+            aim = AIMS[(number + self._first_aim) % len(AIMS)]
+        life = Life(message.scope, learner, source, accepting, facing, records, self._consents[message.scope], aim)
         self.conduct.lives[life.transfer] = life
-        if after == "live":
+        if after == "live" or aim is not None:
             await self.conduct.live(life, own, acts, self._tempo.waits_s, self._until_s)
             if own.random() < 0.5:
                 await self._apply_again(life)
-        if after in {"live", "nothing"}:
+        if after in {"live", "nothing"} or aim is not None:
             return
         await asyncio.sleep(wait_s)
         if after == "withdraw":
@@ -130,7 +143,9 @@ class Workload:
         bank = self._banks[life.source].bank
         message = await self._open(accepting, lambda counter: counter.pulled(bank, accepting, life.learner))
         if message is not None:
-            self.conduct.lives[message.scope] = Life(message.scope, life.learner, life.source, accepting, accepting, life.records)
+            self.conduct.lives[message.scope] = Life(
+                message.scope, life.learner, life.source, accepting, accepting, life.records, self._consents[message.scope]
+            )  # fmt: skip
 
     async def _race(self) -> None:
         """One certificate, recorded at two banks, offered by both at the same moment."""
@@ -151,13 +166,31 @@ class Workload:
         records = bank.record_ids(learner)
         message = await self._open(source, lambda counter: counter.pushed(bank, accepting, learner))
         if message is not None:
-            self.conduct.lives[message.scope] = Life(message.scope, learner, source, accepting, source, records)
+            self.conduct.lives[message.scope] = Life(
+                message.scope, learner, source, accepting, source, records, self._consents[message.scope]
+            )  # fmt: skip
 
     async def _open(self, facing: str, make: Callable[[Counter], Application]) -> Outgoing | None:
-        message: Outgoing | None = await self.ask(facing, lambda bank: bank.connector.submit(make(Counter(bank.setup.clock, self._ids))))
+        async def submit(bank: BankHost) -> Outgoing:
+            application = make(Counter(bank.setup.clock, self._ids))
+            message = await bank.connector.submit(application)
+            self._consents[message.scope] = application.consent.consent_id
+            return message
+
+        message: Outgoing | None = await self.ask(facing, submit)
         if message is not None:
             self.opened[message.scope] = facing
         return message
+
+    async def _enquire(self, source: str, facing: str, learner: Learner) -> None:
+        """What has the learner there?  Asked before anybody applies, and answered some time."""
+        self._met["enquired"] += 1
+
+        async def enquired(bank: BankHost) -> None:
+            counter = Counter(bank.setup.clock, self._ids)
+            await bank.connector.enquire(counter.question(source, facing, learner))
+
+        await self.ask(facing, enquired)
 
     async def ask(self, member: str, what: Callable[[BankHost], Coroutine[Any, Any, Any]]) -> Any:
         """Have the bank's connector do it.  Whoever does not hear that it was done asks again."""

@@ -83,7 +83,8 @@ class TransferRow(NamedTuple):
 class ItemRow(NamedTuple):
     """One record inside a transfer.  `credits` are regional credits after mapping, null where none could be computed.
 
-    `taken_leaf` is the leaf of the claim it lost to or, where `contested` is 1, is contested with.
+    `taken_leaf` is the leaf of the claim it lost to or, where `contested` is 1, is contested with.  `points` are the points of a
+    record, which are never credits; null where it has none.
     """
 
     transfer: str
@@ -99,6 +100,7 @@ class ItemRow(NamedTuple):
     awarded: str | None
     taken_leaf: int | None
     contested: int = 0
+    points: str | None = None
 
 
 class OutcomeRow(NamedTuple):
@@ -259,6 +261,61 @@ class DifferenceRow(NamedTuple):
     seen_at: str
     closed_at: str = ""
     told: int = 0
+
+
+class StatementRow(NamedTuple):
+    """What the transfers of one ordered pair, opened in one month, came to.  `id` is the scope `statement:<source>:<accepting>:<month>`.
+
+    `state`: `issued`, `signed`, `disputed`.  `seq` is the next leaf's number; `size` the leaves that the figures stand on; `leaf` the
+    index of the leaf that issued the present revision, `jti` and `sd` name its document.  `figures` is JSON
+    (`recognition.statement.Figures`).  `signed_*` are when each bank countersigned this revision, "" while it has not; `disputed` is
+    JSON: member to the items it sees otherwise, `[transfer, record, its own state and credits, those stated]`.
+    """
+
+    id: str
+    source: str
+    accepting: str
+    period: str
+    revision: int
+    state: str
+    seq: int
+    size: int
+    issued_at: str
+    changed_at: str
+    leaf: int
+    jti: str
+    sd: str
+    figures: str
+    signed_source: str = ""
+    signed_accepting: str = ""
+    disputed: str = "{}"
+
+
+class AgreementRow(NamedTuple):
+    """An agreement that was acted upon.  `state`: `proposed`, `signed`, `ended`.
+
+    A founding one, of the trust file, has a row once somebody acts.
+    `versions` is the highest version ever proposed, `version` the one in force (0: the trust file's, or none); `terms` is JSON
+    (`recognition.agreement.Agreement`), "" where version 0 stands, and `document` the bytes that both signed.  `proposed_*` is the
+    version that waits for the other party, "" while none does.  `suspended_by`: members, sorted, joined by blanks.
+    """
+
+    scope: str
+    id: str
+    source: str
+    accepting: str
+    state: str
+    seq: int = 0
+    versions: int = 0
+    version: int = 0
+    terms: str = ""
+    document: bytes = b""
+    proposed_by: str = ""
+    proposed_terms: str = ""
+    proposed_document: bytes = b""
+    suspended_by: str = ""
+    changed_at: str = ""
+    leaf: int = 0
 
 
 class MemberRow(NamedTuple):

@@ -13,6 +13,7 @@ from gateway.model.documents import Correction, Withdrawal
 from gateway.model.transfer import BEFORE_DECISION, ItemState, Refusal, Rule, State
 from gateway.storage.rows import ContentRow, ItemRow
 from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
+from gateway.transfers.agreements import Standing, bar_changed
 from gateway.transfers.case import Case
 from gateway.transfers.disputes import open_dispute
 from gateway.transfers.intake import Intake
@@ -37,6 +38,7 @@ class NewPart:
     intake: Intake
     contents: tuple[ContentRow, ...]
     part_sd: str
+    standing: Standing
 
 
 def ask(message: VerifiedMessage, document: Withdrawal, new_jti: NewJti) -> Effect:
@@ -137,6 +139,9 @@ def _take(case: Case, new: NewPart, states: frozenset[ItemState]) -> None:
         if ItemState(item.state) not in states:
             continue
         read = fresh[item.record]
+        if read.state == ItemState.CLAIMED and ItemState.CLAIMED in states:
+            reason = bar_changed(case, new.standing, item, read)
+            read = read._replace(state=ItemState.CLOSED.value, reason=reason) if reason else read
         values: dict[str, Any] = {"cm": read.cm, "credits": read.credits, "kind": read.kind}
         if read.state == ItemState.CLOSED and ItemState.CLAIMED in states:
             values |= {"state": read.state, "reason": read.reason}

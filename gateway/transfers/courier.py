@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway.errors import ConsentError, GatewayError, PeerError, StorageError
+from gateway.errors import ConsentError, GatewayError, PeerError, PeerUnavailableError, StorageError
 from gateway.federation.channels.https import MessageChannel
 from gateway.federation.message import Content, HttpTarget
 from gateway.model.ports import Clock
@@ -114,6 +114,8 @@ class Courier:
         self._wake = {member: asyncio.Event() for member in carriers}
         self._back = dict.fromkeys(carriers, False)
         self._failing = dict.fromkeys(carriers, True)  # not known yet: a fresh process begins with one message a lane
+        self._silent = dict.fromkeys(carriers, False)
+        self._heard = {member: asyncio.Event() for member in carriers}
 
     def wake(self, lanes: set[str]) -> None:
         """Something new is owed to these members."""
@@ -124,6 +126,7 @@ class Courier:
     def heard_from(self, member: str) -> None:
         """The member speaks to us: if it was failing, its waiting messages are due at once."""
         if self._failing.get(member):
+            self._heard[member].set()
             self._failing[member] = False
             self._back[member] = True
             self._wake[member].set()
@@ -134,6 +137,7 @@ class Courier:
                 lanes.create_task(self._lane(member))
 
     async def _lane(self, member: str) -> None:
+        probes = 0
         while True:
             at_once, self._back[member] = self._back[member], False
             self._wake[member].clear()
@@ -143,6 +147,9 @@ class Courier:
                 async with asyncio.TaskGroup() as sending:
                     for row in due:
                         sending.create_task(self._deliver(member, row))
+                probes = probes + 1 if self._silent[member] else 0
+                if probes:
+                    await self._rest(member, probes)
                 if at_once and len(due) == most and not self._failing[member]:
                     self._back[member] = True
                 continue
@@ -151,6 +158,17 @@ class Courier:
                     await self._wake[member].wait()
             except TimeoutError:
                 continue
+
+    async def _rest(self, member: str, probes: int) -> None:
+        """Nobody answers there: the whole lane waits before its next probe, however much is owed, or until the member speaks."""
+        first, most = timedelta(seconds=self._pace.first_s), timedelta(seconds=self._pace.most_s)
+        self._heard[member].clear()
+        if self._failing[member]:
+            try:
+                async with asyncio.timeout(backoff(probes - 1, first, most, self._chance.random()).total_seconds()):
+                    await self._heard[member].wait()
+            except TimeoutError:
+                return
 
     async def _due(self, member: str, most: int, *, at_once: bool) -> list[OwedRow]:
         try:
@@ -163,10 +181,11 @@ class Courier:
         wait, error = timedelta(seconds=self._carriers[member].acknowledge_s), ""
         try:
             await self._send(member, row)
-            self._failing[member] = False
+            self._failing[member] = self._silent[member] = False
         except GatewayError as fault:
             error = fault.code
             self._failing[member] = isinstance(fault, PeerError)
+            self._silent[member] = isinstance(fault, PeerUnavailableError)
             most = self._pace.most_s if not isinstance(fault, ConsentError) else 24 * 3600
             first = self._pace.first_s if not isinstance(fault, ConsentError) else 24 * 3600
             wait = backoff(row.attempts, timedelta(seconds=first), timedelta(seconds=most), self._chance.random())

@@ -29,6 +29,7 @@ from gateway.model.ports import Clock, IdSource
 from gateway.model.regional import RegionalPart
 from gateway.model.scopes import ENQUIRY_EVENTS
 from gateway.model.transfer import ItemState
+from gateway.recognition import statement
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, ItemRow, OwedRow, TransferRow
@@ -170,6 +171,8 @@ class Dispatcher:
             state = await digest_content(self.database, row, size, note)
             notice = self._made("notice", jcs({"v": 1, "event": EVENT}), MEDIA_JSON)
             return await self._store(row, [], [notice, self._made(CONTENT, state, MEDIA_JSON)])
+        if row.event == statement.EVENT and statement.is_statement_scope(row.transfer):
+            return await self._statement(row)
         stored = await self.vault.all_of(row.transfer)
         if row.event in ENQUIRY_EVENTS:
             made, originals = await self._enquiries.build(row, stored)
@@ -186,6 +189,14 @@ class Dispatcher:
                 if row.event == "amended":
                     made += [each for each in await self._forward(transfer, items, stored) if each.name in AMENDED]
         return await self._store(row, originals, made)
+
+    async def _statement(self, row: OwedRow) -> OwedRow | None:
+        """The statement's document as it was issued, the leaf that says so, and its proof."""
+        told = json.loads(row.claims)
+        size, _ = await self.ledger.head()
+        leaf, proof = (await self.reading.entries(told["leaf"], told["leaf"] + 1))[0], await self.ledger.proof(told["leaf"], size)
+        notice = jcs({"v": 1, "event": statement.EVENT, "leaf": base64.b64encode(leaf).decode("ascii"), "proof": proof})
+        return await self._store(row, [(GATEWAY_ID, told["statement"], statement.CONTENT)], [self._made("notice", notice, MEDIA_JSON)])
 
     async def _store(self, row: OwedRow, originals: Sequence[tuple[str, str, str]], made: Sequence[Content]) -> OwedRow | None:
         """Keep what was made, so that every try carries the same bytes.  None when the message is no longer owed."""

@@ -23,6 +23,7 @@ from gateway.transfers.acts import (
     refuse_unlogged,
     roles_in,
 )
+from gateway.transfers.agreements import NOT_AGREED, Standing, permitted
 from gateway.transfers.answers import Answer, head_of
 from gateway.transfers.case import Case, utc_text
 from gateway.transfers.consents import consent_fault, elsewhere, taken_up
@@ -48,6 +49,7 @@ class Asking:
     contents: tuple[ContentRow, ...]
     part_key: PartKeyRow
     owed_jti: str
+    standing: Standing
 
     @property
     def wants(self) -> Wants:
@@ -61,6 +63,8 @@ class Asking:
         fault = consent_fault(view, message.iss, consent)
         if fault is not None:
             return refuse_unlogged(view, message, self.secret, fault)
+        if not permitted(view, self.standing, self.enquiry.source, message.iss):
+            return refuse_unlogged(view, message, self.secret, NOT_AGREED)
         asking = Enquiring(view, self._row(view))
         asking.start()
         view.put_consent(taken_up(view, message.iss, consent, asking.scope))

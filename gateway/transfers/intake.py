@@ -6,9 +6,8 @@ item with its reason, and the rest goes on.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from gateway.adapters.contract import RegionAdapter
@@ -21,7 +20,6 @@ from gateway.model.documents import Identity
 from gateway.model.local import LocalPart, Operation, PartManifest
 from gateway.model.ports import IdSource
 from gateway.model.regional import RegionalRecord
-from gateway.recognition.agreement import Agreement, permitted_kinds
 from gateway.storage.rows import ItemRow
 from gateway.transferlog.leaf import commit_record
 from gateway.transfers.answers import problem_json
@@ -41,14 +39,15 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a part is read for.  `source` and `accepting` are member ids; `records` the wanted record ids; `day` the day of asking."""
+    """What a part is read for.  `source` and `accepting` are member ids; `records` the wanted record ids.
+
+    Which agreement takes an item is found under the lock (`transfers.agreements`).
+    """
 
     source: str
     accepting: str
     records: tuple[str, ...]
     identity: Identity
-    agreements: Sequence[Agreement]
-    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,13 @@ class Reader:
         records = {record.record_id: record for record in mapped.part.records}
         absent = {row.record_id: "mapping_refused" for row in mapped.refused} | {row.record_id: "quarantined" for row in part.quarantined}
         cancelled = {record.record_id for record in part.records if record.operation is Operation.CANCEL}
-        kinds = permitted_kinds(asked.agreements, asked.source, asked.accepting, asked.day)
         items = []
         for position, record_id in enumerate(asked.records):
             record = records.get(record_id)
             if record is None:
                 items.append(empty_item(position, record_id)._replace(state="closed", reason=absent.get(record_id, "unknown_record")))
             else:
-                reason = "revoked" if record_id in cancelled else _barred(record, kinds)
+                reason = "revoked" if record_id in cancelled else _barred(record)
                 items.append(self._item(position, record, asked.source, secrets[record_id], reason))
         return tuple(items)
 
@@ -120,6 +118,7 @@ class Reader:
             strength=strength,
             kind=str(record.values["kind"]),
             credits=str(size) if size is not None else None,
+            points=str(record.values["size.points"]) if "size.points" in record.values else None,
         )
 
 
@@ -165,14 +164,12 @@ def outcome_key(record: RegionalRecord, source: str) -> tuple[str, str]:
     return "weak", f"record\n{source}\n{record.record_id}"
 
 
-def _barred(record: RegionalRecord, kinds: frozenset[str]) -> str:
+def _barred(record: RegionalRecord) -> str:
     """Why this record may not go on, or ""."""
     if record.values.get("status") == "REVOKED":
         return "revoked"
     if not record.values["convertible"]:
         return "not_convertible"
-    if str(record.values["kind"]) not in kinds:
-        return "no_agreement"
     return ""
 
 

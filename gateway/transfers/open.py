@@ -15,6 +15,7 @@ from gateway.model.documents import Consent, Request
 from gateway.model.transfer import Refusal, State
 from gateway.storage.rows import ContentRow, ItemRow, PartKeyRow, TransferRow
 from gateway.transfers.acts import STATUS_OPENED, Accepted, earlier_answer, keep, log_act, refuse_unlogged
+from gateway.transfers.agreements import NOT_AGREED, SUSPENDED, Standing, permitted, reserve_agreed, suspended_kind
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import Case, utc_text
 from gateway.transfers.consents import consent_fault, taken_up
@@ -41,6 +42,9 @@ class Opening:
     part_key: PartKeyRow
     owed_jti: str
     new_jti: NewJti
+    standing: Standing
+    capped: bool
+    """Whether what the learner brought before may matter."""
 
     @property
     def wants(self) -> Wants:
@@ -49,6 +53,7 @@ class Opening:
             messages=(key,),
             outcomes=tuple(item.nf for item in self.items if item.nf),
             consents=tuple((self.message.iss, consent.consent_id) for consent in self._consents()),
+            learners=((self.learner, self.request.source, self.request.accepting),) if self.capped else (),
         )
 
     def _consents(self) -> tuple[Consent, ...]:
@@ -63,9 +68,11 @@ class Opening:
             fault = consent_fault(view, self.message.iss, consent)
             if fault is not None:
                 return refuse_unlogged(view, self.message, self.secret, fault)
+        if not permitted(view, self.standing, self.request.source, self.request.accepting):
+            return refuse_unlogged(view, self.message, self.secret, NOT_AGREED)
         case = Case(view, self._row(view), tuple(item._replace(transfer=self.part_key.transfer) for item in self.items))
         if self.intake is not None:
-            case.reserve()
+            reserve_agreed(case, self.standing)
         if not case.claimed():
             return refuse_unlogged(view, self.message, self.secret, ALL_CLOSED, item_problems(case.items))
         return self._open(view, case)
@@ -74,7 +81,7 @@ class Opening:
         case.move(State.DELIVERING if self.intake is not None else State.CONFIRMING)
         extra = {"rows": self.intake.report} if self.intake is not None else {}
         answer = Answer(STATUS_OPENED, jcs_known(case.body(self.message, extra)), self.secret, view.next_index)
-        leaf = log_act(case, self.message, answer, ("transfer.requested",), "")
+        leaf = log_act(case, self.message, answer, ("transfer.requested",), "", facts={"source": case.row.source, "accepting": case.row.accepting})
         if self.intake is not None:
             case.hold_outcomes(case.row.leaf)
             case.owe(self.owed_jti, case.row.accepting, "forward", "case", {})
@@ -137,6 +144,7 @@ class Confirmed:
     irt: str
     owed_jti: str
     consent_ends: datetime
+    standing: Standing
 
 
 def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
@@ -151,6 +159,9 @@ def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
         return Refusal("transfer.not_asked", "所答复的消息不存在", "this answers no message of ours")
     if done.consent_ends <= case.view.at:
         return Refusal("consent.expired", "授权已到期", "the consent has run out")
+    alive = {item.record for item in case.claimed() if not done.closed[item.record]}
+    if suspended_kind(case, done.standing, (item for item in done.intake.items if item.record in alive)):
+        return SUSPENDED
     case.finish_owed(done.irt, row.source, "fetch")
     by_record = {item.record: item for item in done.intake.items}
     revoked = {item.record for item in case.items if item.state == "closed"}
@@ -159,7 +170,7 @@ def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
         if item.record in revoked:
             case.void(item)  # only now its outcome's key is known
     case.row = row._replace(part_sd=done.part_sd, mapping="@".join(done.intake.mapping))
-    case.reserve()
+    reserve_agreed(case, done.standing)
     case.view.put_contents(done.contents)
     if not case.claimed():
         case.move(State.REJECTED)

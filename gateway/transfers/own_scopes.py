@@ -1,4 +1,4 @@
-"""Consents and enquiries come in: their documents read and checked before any lock, then made a change.
+"""Consents, enquiries and agreements come in: their documents read and checked before any lock, then made a change.
 
 What is at fault in an authentic message is a signed refusal of its class; who names somebody else's scope hears of no transfer.
 """
@@ -17,12 +17,14 @@ from gateway.mapping.documents import read
 from gateway.mapping.schema import Standard
 from gateway.model.documents import Consent, ConsentWithdrawal, Enquiry, Listing, Withdrawal
 from gateway.model.ports import Clock, IdSource
-from gateway.model.scopes import consent_scope, enquiry_id
+from gateway.model.scopes import consent_scope, enquiry_id, is_agreement_scope
 from gateway.model.transfer import Act, Refusal
 from gateway.recognition.agreement import any_between
 from gateway.storage.database import Database
 from gateway.storage.rows import ConsentRow, ContentRow, EnquiryRow, PartKeyRow
 from gateway.transfers.acts import UNKNOWN, Presiding
+from gateway.transfers.agreement_acts import Agreeing, read_agreement_document
+from gateway.transfers.agreements import day_of
 from gateway.transfers.case import utc_text
 from gateway.transfers.consents import ConsentGiven, ConsentTakenBack
 from gateway.transfers.enquiry_acts import Answered, Asking, Unread
@@ -62,6 +64,20 @@ class OwnScopes:
     async def asked(self, message: VerifiedMessage) -> bool:
         """Whether the message is about an enquiry.  One that exists never goes away."""
         return await self._enquiry_row(message.scp) is not None
+
+    async def agreeing(self, message: VerifiedMessage, secret: bytes) -> Change:
+        """An act on an agreement.  Raises StorageError, TransferLogError."""
+        if not is_agreement_scope(message.scp):
+            return Unread(message, secret, UNKNOWN, (), self.presiding)
+        scope, now = message.scp or "", self.clock.now()
+        document, problems = read_agreement_document(message, self.standard)
+        part_key: PartKeyRow | None = None
+        if await self.database.fetch("part_key_by_id", part_id=scope):
+            key = await self.vault.part_key(scope)
+        else:
+            key, part_key = self.vault.new_part(scope, utc_text(now))
+        contents = self.vault.seal(key, scope, message.iss, message.jti, self._with_envelope(message))
+        return Agreeing(message, secret, document, problems, contents, part_key, self.registry.agreement_row)
 
     async def change(self, message: VerifiedMessage, secret: bytes) -> Change:
         """What the message does, as far as that is known before the lock.  Raises StorageError, TransferLogError."""
@@ -126,11 +142,11 @@ class OwnScopes:
             OTHER_PURPOSE if consent.purpose not in PURPOSES else None,
             _in_force(consent, now),
         )
-        if not any_between(self.registry.agreements, enquiry.source, message.iss, now.date()):
+        if not any_between(self.registry.agreements, enquiry.source, message.iss, day_of(now)):
             raise TransferError("transfer.no_agreement", "两行之间没有有效协议", "no agreement in force lets records go from there to here")
         contents, part_key = self._sealed(message, scope, now)
         learner = pseudonym(self.pseudonym_key, identity.citizen_id)
-        return Asking(message, secret, enquiry, consent, learner, contents, part_key, self.ids.jti())
+        return Asking(message, secret, enquiry, consent, learner, contents, part_key, self.ids.jti(), self.registry.standing)
 
     async def _answered(self, message: VerifiedMessage, secret: bytes) -> Change:
         """`list` or `decline`: what is wrong with the document is said only once role and state allow the act."""

@@ -25,11 +25,15 @@ from gateway.model.documents import Clearance, Confirmation, Consent, Correction
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
 from gateway.model.transfer import Act, Refusal, transfer_id
+from gateway.recognition.statement import is_statement_scope
+from gateway.recognition.agreement import year_capped
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, MessageRow, OutcomeRow, TransferRow
 from gateway.transfers import corrections
 from gateway.transfers.acts import Effect, PartyAct, RefusedAct, known_answer
+from gateway.transfers.agreement_acts import AGREEMENT_ACTS
+from gateway.transfers.agreements import day_of
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import parties_of, utc_text
 from gateway.transfers.claims import cases_named
@@ -44,6 +48,8 @@ from gateway.transfers.own_scopes import OwnScopes
 from gateway.transfers.papers import check_agreement, check_consent, read_identity, read_papers
 from gateway.transfers.registry import Registry
 from gateway.transfers.state_watch import StateWatch
+from gateway.transfers.statement_watch import StatementWatch
+from gateway.transfers.statements import StatementNoted
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
 from gateway.transfers.view import Wants
@@ -79,6 +85,7 @@ class Receiver:
     clock: Clock
     ids: IdSource
     states: StateWatch
+    statements: StatementWatch
 
     async def receive(self, raw: RawMessage, http: HttpTarget | None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Reply:
         """Take one message.  Raises TrustError for what is not authentic or not fresh, StorageError when nothing could be stored."""
@@ -111,8 +118,12 @@ class Receiver:
                     return await self._opening(message, secret)
                 case Act.NOTED:
                     return await self._noted(message, secret, wants)
+                case act if act in AGREEMENT_ACTS:
+                    return await self._own_scopes.agreeing(message, secret)
                 case Act.CONSENT | Act.CONSENT_WITHDRAW | Act.ENQUIRE | Act.LIST:
                     return await self._own_scopes.change(message, secret)
+                case Act.STATEMENT_SIGN | Act.STATEMENT_DISPUTE:
+                    return await self.statements.said(message, secret, self._presiding)
                 case Act.DECLINE if await self._own_scopes.asked(message):
                     return await self._own_scopes.change(message, secret)
                 case Act.CLEAR if outcomes := await self._outcomes(message.scp):
@@ -134,6 +145,8 @@ class Receiver:
     async def _noted(self, message: VerifiedMessage, secret: bytes, wants: Wants) -> Change:
         if is_state_scope(message.scp):
             return await self.states.answered(message, secret)
+        if is_statement_scope(message.scp):
+            return StatementNoted(message, secret)
         return Noted(message, secret, replace(wants, enquiries=wants.transfers))
 
     def _presiding(self, parties: frozenset[str]) -> str | None:
@@ -184,11 +197,11 @@ class Receiver:
         papers = read_papers(message, self.reader.standard, self.registry.active(), now)
         request = papers.request
         agreements = self.registry.agreements
-        check_agreement(agreements, request, now.date())
+        check_agreement(agreements, request, day_of(now))
         transfer = transfer_id(message.iss, message.jti)
         intake = None
         if papers.pushed:
-            asked = Asked(request.source, request.accepting, request.records, papers.identity, agreements, now.date())
+            asked = Asked(request.source, request.accepting, request.records, papers.identity)
             intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
         key, part_key = self.vault.new_part(transfer, utc_text(now))
         contents = [*message.contents.values(), self._own("envelope", message.token.encode(), "application/jose")]
@@ -208,11 +221,12 @@ class Receiver:
             part_key=part_key,
             owed_jti=self.ids.jti(),
             new_jti=self.ids.jti,
+            standing=self.registry.standing,
+            capped=intake is not None and year_capped(agreements, request.source, request.accepting),
         )
 
     async def _confirming(self, message: VerifiedMessage, wants: Wants) -> tuple[Effect, Wants]:
         """The pulled part is read for the case it answers; the case's own request and identity block are opened for that."""
-        now = self.clock.now()
         row = await self._case_row(message)
         request, identity, ends = await self._asked_for(row)
         document = read(message.contents["confirmation"].data, Confirmation, self.reader.standard)
@@ -220,7 +234,7 @@ class Receiver:
         if closed.keys() != set(request.records):
             raise TransferError("transfer.bad_document", "确认须逐项覆盖申请的记录", "a confirmation covers exactly the requested records")
         wanted = tuple(record for record in request.records)
-        asked = Asked(row.source, row.accepting, wanted, identity, self.registry.agreements, now.date())
+        asked = Asked(row.source, row.accepting, wanted, identity)
         intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
         key = await self.vault.part_key(row.id)
         contents = [*message.contents.values(), self._own("envelope", message.token.encode(), "application/jose")]
@@ -235,9 +249,12 @@ class Receiver:
             irt=message.irt or "",
             owed_jti=self.ids.jti(),
             consent_ends=ends,
+            standing=self.registry.standing,
         )
         outcomes = tuple(item.nf for item in intake.items if item.nf)
-        return (lambda case, _rule: confirm(done, case)), Wants(wants.messages, wants.transfers, outcomes)
+        capped = year_capped(self.registry.agreements, row.source, row.accepting)
+        learners = ((row.learner, row.source, row.accepting),) if capped else ()
+        return (lambda case, _rule: confirm(done, case)), Wants(wants.messages, wants.transfers, outcomes, learners=learners)
 
     async def _corrected(self, message: VerifiedMessage, wants: Wants) -> tuple[Effect, Wants]:
         """A supplement or an amendment: the part anew, read as the first one was."""
@@ -253,11 +270,11 @@ class Receiver:
 
     async def _new_part(self, message: VerifiedMessage, row: TransferRow) -> corrections.NewPart:
         request, identity, _ = await self._asked_for(row)
-        asked = Asked(row.source, row.accepting, request.records, identity, self.registry.agreements, self.clock.now().date())
+        asked = Asked(row.source, row.accepting, request.records, identity)
         intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
         key = await self.vault.part_key(row.id)
         made = self.vault.seal(key, row.id, GATEWAY_ID, row.id, self._made(intake))
-        return corrections.NewPart(intake, made, message.sd("part") or "")
+        return corrections.NewPart(intake, made, message.sd("part") or "", self.registry.standing)
 
     async def _case_row(self, message: VerifiedMessage) -> TransferRow:
         rows = await self.database.fetch("transfers_by_id", ids=json.dumps([message.scp]))

@@ -5,6 +5,7 @@ then in memory; from that commit on a revoked key counts for nothing.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +14,9 @@ from gateway.federation.members import KeyRecord, Status
 from gateway.federation.registry import TrustFile
 from gateway.model.canonical import jcs
 from gateway.recognition.agreement import Agreement
-from gateway.storage.rows import KeyRow, MemberRow
+from gateway.storage.rows import AgreementRow, KeyRow, MemberRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
+from gateway.transfers.agreements import founding_row, standing
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
 from gateway.transfers.view import LeafDraft, View, Wants
@@ -23,16 +25,42 @@ LOG_SCOPE = "log"
 
 
 class Registry:
-    """The trust file in force.  `trust` is replaced whole."""
+    """The trust file in force, and the agreements that members have acted upon since.  Both are replaced whole."""
 
     def __init__(self, trust: TrustFile) -> None:
         self.trust = trust
-        self.agreements = signed_agreements(trust)
+        self.founding = signed_agreements(trust)
+        self.acted: Mapping[str, AgreementRow] = {}
+        self._known: tuple[object, object, tuple[Agreement, ...]] = (None, None, ())
 
     def replace(self, trust: TrustFile) -> None:
         """Take a newer file, after its `SyncRegistry` was committed."""
         self.trust = trust
-        self.agreements = signed_agreements(trust)
+        self.founding = signed_agreements(trust)
+
+    def take(self, acted: Mapping[str, AgreementRow]) -> None:
+        """What members have acted upon, as of the last commit."""
+        self.acted = acted
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Those that stand as of the last commit, suspended or not."""
+        return self.standing(self.acted)
+
+    def standing(self, acted: Mapping[str, AgreementRow]) -> tuple[Agreement, ...]:
+        """Those that stand where these were acted upon.  Worked out once for each change of either."""
+        founding, rows, known = self._known
+        if founding is not self.founding or rows is not acted:
+            known = standing(self.founding, acted.values())
+            self._known = (self.founding, acted, known)
+        return known
+
+    def agreement_row(self, acted: Mapping[str, AgreementRow], scope: str) -> AgreementRow | None:
+        """The agreement of this scope: as acted upon, or as founded."""
+        found = acted.get(scope)
+        if found is not None:
+            return found
+        return next((row for each in self.founding if (row := founding_row(each)).scope == scope), None)
 
     def active(self) -> frozenset[str]:
         """Members that may take part now."""

@@ -5,15 +5,19 @@ other case reads as unknown.
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import TransferError
 from gateway.model.transfer import State
+from gateway.recognition.agreement import Agreement
 from gateway.storage.database import Database
-from gateway.storage.rows import ItemRow, OwedRow, TransferRow
+from gateway.storage.rows import AgreementRow, ItemRow, OwedRow, TransferRow
 from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.acts import Presiding
+from gateway.transfers.agreement_view import agreements_json
+from gateway.transfers.agreements import founding_row
 from gateway.transfers.case import case_json, parties_of, waiting_on
 from gateway.transfers.contested import contested_outcomes
 from gateway.transfers.dead_letters import is_dead
@@ -36,6 +40,8 @@ class Status:
     database: Database
     reading: LogReading
     presiding: Presiding = nobody
+    founding: Callable[[], Sequence[Agreement]] = tuple
+    """The agreements of the trust file in force."""
 
     async def listing(self, member: str, *, state: str = "", cursor: str = "", most: int = 50) -> dict[str, Any]:
         """Newest first.  `member` "" sees all (the centre).  `cursor` is the `next` of the page before."""
@@ -107,9 +113,20 @@ class Status:
         """Contested outcomes that wait for this member's ruling, or everybody's for the centre."""
         return await contested_outcomes(self.database, self.reading, self.presiding, member)
 
+    async def agreements(self, member: str) -> dict[str, Any]:
+        """The agreements that a member is a party of, or everybody's for the centre; ended ones last."""
+        founding = self.founding()
+        rows = {row.scope: row for row in map(founding_row, founding)}
+        rows |= {row[0]: AgreementRow(*row) for row in await self.database.fetch("agreements_all")}
+        return {"agreements": agreements_json(founding, rows.values(), member)}
+
     async def contested_count(self) -> int:
         """How many outcomes are contested."""
         return int((await self.database.fetch("outcomes_contested_count"))[0][0])
+
+    async def statement_counts(self) -> dict[str, int]:
+        """How many statements stand in each state: issued, signed, disputed."""
+        return {str(row[0]): int(row[1]) for row in await self.database.fetch("statement_counts")}
 
     async def dead_letter_counts(self) -> dict[str, int]:
         """How many dead letters each member's lane has."""

@@ -6,7 +6,7 @@ stored size and root, so nothing is ever signed that is not durable; one signatu
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 from gateway.model.ports import Clock
 from gateway.storage.committer import Decided
 from gateway.storage.database import FencedError, Read, Row, UnreadError, Write
+from gateway.storage.rows import AgreementRow
 from gateway.transferlog import merkle
 from gateway.transferlog.checkpoint import sign_note, write_checkpoint
 from gateway.transferlog.merkle import leaf_hash
@@ -55,16 +56,26 @@ class Ledger:
     Keeps the tree's edge in memory, never ahead of a COMMIT (TL-29).
     """
 
-    def __init__(self, reading: LogReading, clock: Clock, signer: NoteSigner, wake: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self,
+        reading: LogReading,
+        clock: Clock,
+        signer: NoteSigner,
+        wake: Callable[[set[str]], None],
+        agreed: Callable[[Mapping[str, AgreementRow]], None],
+    ) -> None:
+        """`agreed` hears of the agreements as of each commit: the same object while none has changed."""
         self._reading = reading
         self._clock = clock
         self._signer = signer
         self._wake = wake
+        self._agreed = agreed
         self._tree = TreeState()
         self._recent: OrderedDict[int, tuple[str, TileHashes]] = OrderedDict()
         self._registry: RegistryRows | None = None
         self._planned: tuple[str, ...] = ()
         self._unread: set[str] = set()
+        self._unread_learners: set[tuple[str, str, str]] = set()
 
     @property
     def size(self) -> int:
@@ -76,12 +87,13 @@ class Ledger:
         self._recent.clear()
         self._registry = None
         self._unread.clear()
+        self._unread_learners.clear()
         self._tree = await self._reading.tree()
 
     def plan(self, changes: Sequence[Change]) -> Sequence[Read]:
         wants = [change.wants for change in changes]
-        if self._unread:  # rare: one outcome of two learners, so that one change touches two cases
-            wants.append(Wants(transfers=tuple(self._unread)))
+        if self._unread or self._unread_learners:  # rare: one outcome of two learners touches two cases; a cap is new
+            wants.append(Wants(transfers=tuple(self._unread), learners=tuple(self._unread_learners)))
         reads = reads_for(wants, registry=self._registry is None)
         self._planned = tuple(read.name for read in reads)
         return reads
@@ -98,6 +110,7 @@ class Ledger:
             answers = [change.apply(view) for change in changes]
         except UnreadError:
             self._unread |= cases_named(view.outcomes.values()) - view.transfers.keys()
+            self._unread_learners |= view.unread
             raise
         if not view.leaves:
             return Decided(view.writes(size), answers, lambda: self._committed(view, None))
@@ -113,10 +126,12 @@ class Ledger:
         return Decided([write for write in writes if write.rows], answers, lambda: self._committed(view, grown))
 
     def _committed(self, view: View, grown: Appended | None) -> None:
-        self._registry = RegistryRows(view.members, view.keys, view.numbers)
+        self._registry = RegistryRows(view.members, view.keys, view.numbers, view.agreements)
         self._unread.clear()
+        self._unread_learners.clear()
         if grown is not None:
             self._keep(grown)
+        self._agreed(view.agreements)
         self._wake(view.lanes)
 
     def _keep(self, grown: Appended) -> None:

@@ -8,9 +8,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from gateway.storage.database import Read, Row, Write
+from gateway.storage.database import Read, Row, UnreadError, Write
 from gateway.storage.rows import (
+    AgreementRow,
     ConsentRow,
     ContentRow,
     DifferenceRow,
@@ -23,6 +25,7 @@ from gateway.storage.rows import (
     OwedRow,
     PartKeyRow,
     ReconciliationRow,
+    StatementRow,
     TransferRow,
 )
 
@@ -38,6 +41,9 @@ class Wants:
     outcomes: tuple[str, ...] = ()
     consents: tuple[tuple[str, str], ...] = ()
     enquiries: tuple[str, ...] = ()
+    learners: tuple[tuple[str, str, str], ...] = ()
+    """`(learner, source, accepting)` whose earlier items a cap may be about."""
+    statements: tuple[str, ...] = ()
     reconciling: str = ""
     """The member whose state digest, and open differences, this is about."""
 
@@ -58,14 +64,16 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
         "outcomes_by_key": ("nfs", _wanted(key for want in wants for key in want.outcomes)),
         "consents_by_key": ("keys", _wanted(key for want in wants for key in want.consents)),
         "enquiries_by_id": ("ids", _wanted(key for want in wants for key in want.enquiries)),
+        "items_of_learners": ("learners", _wanted(key for want in wants for key in want.learners)),
+        "statements_by_id": ("ids", _wanted(key for want in wants for key in want.statements)),
         "reconciliations_by_member": ("members", reconciling),
         "differences_open": ("members", reconciling),
     }
-    fixed = ("head", "members_all", "keys_all", "lanes_all") if registry else ("head",)
+    fixed = ("head", "members_all", "keys_all", "agreements_all", "lanes_all") if registry else ("head",)
     return [*(Read(name, {}) for name in fixed), *(Read(name, {param: text}) for name, (param, text) in lists.items() if text)]
 
 
-def _wanted(keys: Iterable[str | tuple[str, str]]) -> str:
+def _wanted(keys: Iterable[str | tuple[str, ...]]) -> str:
     """A JSON list, sorted, without repeats; "" when empty."""
     found = sorted(set(keys))
     return json.dumps(found) if found else ""
@@ -84,22 +92,45 @@ class LeafDraft:
     data: bytes
 
 
+class Brought(NamedTuple):
+    """One item that a learner brought; `opened_at` is its case's."""
+
+    transfer: str
+    opened_at: str
+    state: str
+    kind: str
+    credits: str | None
+    awarded: str | None
+
+
+def _brought(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Brought]]:
+    """By `(learner, source, accepting)`; empty for one who brought nothing."""
+    found: dict[tuple[str, str, str], list[Brought]] = {}
+    for learner, source, accepting, transfer, *item in rows:
+        items = found.setdefault((learner, source, accepting), [])
+        if transfer is not None and item[1] is not None:
+            items.append(Brought(transfer, *item))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryRows:
-    """Members and keys as of one head, and the last number given in each lane.
+    """Members, keys and agreements as of one head, and the last number given in each lane.
 
-    Members and keys change only together with leaves, so an unmoved head vouches for them; numbers have a fence of their own.
+    Members, keys and agreements change only together with leaves, so an unmoved head vouches for them; numbers have a fence of their own.
     """
 
     members: Mapping[str, MemberRow]
     keys: Mapping[str, KeyRow]
     lanes: Mapping[str, int]
+    agreements: Mapping[str, AgreementRow] = field(default_factory=dict)
 
     @classmethod
     def load(cls, rows: Mapping[str, list[Row]]) -> "RegistryRows":
         members = {row[0]: MemberRow(*row) for row in rows["members_all"]}
         keys = {row[0]: KeyRow(*row) for row in rows["keys_all"]}
-        return cls(members, keys, {row[0]: row[1] for row in rows["lanes_all"]})
+        agreements = {row[0]: AgreementRow(*row) for row in rows["agreements_all"]}
+        return cls(members, keys, {row[0]: row[1] for row in rows["lanes_all"]}, agreements)
 
 
 @dataclass(slots=True)
@@ -118,10 +149,16 @@ class View:
     outcomes: dict[str, OutcomeRow]
     consents: dict[tuple[str, str], ConsentRow]
     enquiries: dict[str, EnquiryRow] = field(default_factory=dict)
+    statements: dict[str, StatementRow] = field(default_factory=dict)
     reconciling: dict[str, ReconciliationRow] = field(default_factory=dict)
     differences: dict[tuple[str, ...], DifferenceRow] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     """The last number given in each lane."""
+    agreements: Mapping[str, AgreementRow] = field(default_factory=dict)
+    """By scope.  Replaced, never changed: who holds the same object holds the same agreements."""
+    brought: dict[tuple[str, str, str], list[Brought]] = field(default_factory=dict)
+    unread: set[tuple[str, str, str]] = field(default_factory=set)
+    """Whose earlier items turned out to be needed."""
     leaves: list[LeafDraft] = field(default_factory=list)
     lanes: set[str] = field(default_factory=set)
     _new_messages: list[MessageRow] = field(default_factory=list)
@@ -156,9 +193,12 @@ class View:
             outcomes={row[0]: OutcomeRow(*row) for row in (*read("outcomes_by_transfer"), *read("outcomes_by_key"))},
             consents={(row[1], row[0]): ConsentRow(*row) for row in read("consents_by_key")},
             enquiries={row[0]: EnquiryRow(*row) for row in read("enquiries_by_id")},
+            statements={row[0]: StatementRow(*row) for row in read("statements_by_id")},
             reconciling={row[0]: ReconciliationRow(*row) for row in read("reconciliations_by_member")},
             differences={tuple(row[:4]): DifferenceRow(*row) for row in read("differences_open")},
             numbers=dict(registry.lanes),
+            agreements=registry.agreements,
+            brought=_brought(read("items_of_learners")),
             _numbers_before=registry.lanes,
         )
 
@@ -219,6 +259,10 @@ class View:
         self.enquiries[row.id] = row
         self._put("enquiry_put", row.id, row)
 
+    def put_statement(self, row: StatementRow) -> None:
+        self.statements[row.id] = row
+        self._put("statement_put", row.id, row)
+
     def put_reconciling(self, row: ReconciliationRow) -> None:
         self.reconciling[row.member] = row
         self._put("reconciliation_put", row.member, row)
@@ -231,6 +275,22 @@ class View:
         """Drop the contents of a state digest, and their key."""
         self._put("contents_forget", scope, (scope,))
         self._put("part_key_forget", scope, (scope,))
+
+    def put_agreement(self, row: AgreementRow) -> None:
+        self.agreements = {**self.agreements, row.scope: row}
+        self._put("agreement_put", row.scope, row)
+
+    def brought_by(self, learner: tuple[str, str, str], but: str) -> list[Brought]:
+        """The items of one `(learner, source, accepting)` in all cases but `but`, as they are now.  Raises UnreadError."""
+        if learner not in self.brought:
+            self.unread.add(learner)
+            raise UnreadError
+        found = [item for item in self.brought[learner] if item.transfer not in self.transfers and item.transfer != but]
+        for row in self.transfers.values():
+            if (row.learner, row.source, row.accepting) == learner and row.id != but:
+                items = self.items.get(row.id, ())
+                found += [Brought(row.id, row.opened_at, each.state, each.kind, each.credits, each.awarded) for each in items]
+        return found
 
     def put_member(self, row: MemberRow) -> None:
         self.members[row.member] = row

@@ -60,6 +60,11 @@ async def get_stuck(request: web.Request) -> web.Response:
     return web.json_response(await request.app[PARTS].status.stuck(member_of(request)))
 
 
+async def get_agreements(request: web.Request) -> web.Response:
+    """`GET /v1/agreements`: the agreements the asker is a party of, with what is proposed and who has suspended."""
+    return web.json_response(await request.app[PARTS].status.agreements(member_of(request)))
+
+
 async def get_outcomes(request: web.Request) -> web.Response:
     """`GET /v1/outcomes`: contested outcomes on which the asker, as presiding unit, is to rule."""
     return web.json_response(await request.app[PARTS].status.contested(member_of(request)))

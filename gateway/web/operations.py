@@ -4,7 +4,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
-from gateway.metrics import BATCH_CHANGES, BUILD, CONTESTED, DEAD_LETTERS, LOG_SIZE, OWED, REGISTRY, TRANSFERS
+from gateway.metrics import BATCH_CHANGES, BUILD, CONTESTED, DEAD_LETTERS, LOG_SIZE, OWED, REGISTRY, STATEMENTS, TRANSFERS
 from gateway.web.keys import PARTS
 
 BUILD.labels(__version__).set(1)
@@ -45,5 +45,8 @@ async def metrics(request: web.Request) -> web.Response:
         OWED.labels(member, state).set(count)
     for member, count in letters.items():
         DEAD_LETTERS.labels(member).set(count)
+    STATEMENTS.clear()
+    for state, count in (await parts.status.statement_counts()).items():
+        STATEMENTS.labels(state).set(count)
     CONTESTED.set(await parts.status.contested_count())
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -22,6 +22,7 @@ def member_app(parts: Parts, access: Access) -> web.Application:
             web.get("/v1/transfers", member_api.get_transfers),
             web.get("/v1/transfers/{id:[0-9a-f]{64}}", member_api.get_transfer),
             web.get("/v1/outcomes", member_api.get_outcomes),
+            web.get("/v1/agreements", member_api.get_agreements),
             web.get("/v1/dlq", member_api.get_stuck),
             web.get("/v1/log/proof", log_api.get_proof),
             web.get("/log/checkpoint", log_api.get_checkpoint),

@@ -18,7 +18,7 @@ from gateway.mapping.documents import read
 from gateway.model.documents import Posting, Withdrawal
 from gateway.model.transfer import Act
 from gateway.simulator.banks import Programme
-from gateway.simulator.ledgers import write_feed
+from gateway.simulator.ledgers import Entry, write_feed
 from gateway.simulator.people import MEMBERS
 from gateway.storage.database import Database
 
@@ -295,3 +295,51 @@ async def test_connector_when_killed_at_each_commit_of_a_correction_then_amended
         assert (await banks.steps(opened.scope)).count("transfer.amended") == 1
         banks.banks[accepting].signed = True
         await until(host, lambda: stands(host, opened.scope, "settled"))
+
+
+async def test_files_when_they_still_change_between_two_looks_then_nothing_is_corrected(tmp_path: Path) -> None:
+    async with region(tmp_path / "g") as world, four_banks(world) as banks:
+        host = FolderHost(banks, "CN-34", tmp_path / "bank")
+        opened = await started(host, *BEFORE, programme=Programme.SLOW, state="reviewing")
+        await host.start()  # so that nothing was looked at before
+        for score in (90, 91, 92):
+            host.lay(host.feed(score, 70), "2024-06-growing.csv")
+            await host.connector.correct()
+        assert await acts(host, opened.scope, "amend") == []
+        await host.connector.correct()
+        assert await acts(host, opened.scope, "amend") == [("waiting", "")]
+        host.lay(host.feed(93, 70), "2024-06-growing.csv")
+        for _ in range(3):  # the gateway does not answer: the next correction waits for this one's answer
+            await host.connector.correct()
+        assert await acts(host, opened.scope, "amend") == [("waiting", "")]
+
+
+async def test_month_when_a_row_of_it_is_damaged_then_what_is_gone_is_not_void_yet(tmp_path: Path) -> None:
+    async with region(tmp_path / "g") as world, four_banks(world) as banks:
+        host = FolderHost(banks, "CN-34", tmp_path / "bank")
+        opened = await started(host, *BEFORE, programme=Programme.SLOW, state="reviewing")
+        await host.desk.look()
+        first, _ = host.records()
+        rows = [Entry("broken", "20239999999", "统计学原理", 75), *host.entries(*BEFORE)[1:]]
+        left = write_feed("CN-34", host.learner, [rows[1], rows[0]])
+        slip = f'sm3 = "{sm3_hex(left)}"\ndisappeared = "cancelled"\n'
+        host.lay(left, slip=slip)
+        await until(host, lambda: told(host, opened.scope, first))
+        assert await acts(host, opened.scope, "revoke") == []
+        left = write_feed("CN-34", host.learner, [rows[1]])
+        host.lay(left, slip=f'sm3 = "{sm3_hex(left)}"\ndisappeared = "cancelled"\n')
+        await until(host, lambda: has_step(host, opened.scope, "record.revoked"))
+        assert host.attention(opened.scope) == ""
+
+
+async def test_record_when_refused_and_void_later_then_revoked_once_and_the_decision_stays(tmp_path: Path) -> None:
+    async with region(tmp_path / "g") as world, four_banks(world) as banks:
+        host = FolderHost(banks, "CN-32", tmp_path / "bank")
+        opened = await started(host, *BEFORE, programme=Programme.CLOSED, state="settled")
+        await until(host, lambda: knows(host.connector, opened.scope, "settled"))
+        content, _ = cancelled(host, BEFORE)
+        host.lay(content)
+        await until(host, lambda: has_step(host, opened.scope, "record.revoked"))
+        await idle(host)
+        assert await acts(host, opened.scope, "revoke") == [("done", "")]
+        assert {state for state, _ in (await items(host, opened.scope)).values()} == {"refused"}

@@ -1,4 +1,7 @@
-"""A bank that speaks in files, over a real SFTP server: the journey both ways, death at every step of its disk, replays, halves."""
+"""A bank that speaks in files, over a real SFTP server: the journey both ways, death at every step of its disk, replays, halves.
+
+docs/transports.md, TR-41 to TR-48.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -281,14 +284,19 @@ async def test_message_of_the_gateway_when_not_believed_then_put_aside_with_the_
         name, files = for_the_bank(here, key=key_of("CN-31"))
         for suffix, data in files.items():
             (folder / f"{name}.{suffix}").write_bytes(data)
-        (folder / "strange.jws").symlink_to(tmp_path / "node" / "trust.json")
+        elsewhere, whole = tmp_path / "elsewhere", for_the_bank(here)
+        elsewhere.mkdir()
+        for suffix, data in whole[1].items():  # a message that would be believed, if links were followed
+            (elsewhere / suffix).write_bytes(data)
+            (folder / f"{whole[0]}.{suffix}").symlink_to(elsewhere / suffix)
         (folder / "身份证 110105.xlsx").write_bytes(b"x")
         await connector.look()
         assert not await connector.store.inbox()
         problem = (folder / "refused" / f"{name}.problem").read_text("utf-8")
         assert '"code":"trust.unknown_key"' in problem
         assert {path.name.partition(".")[2] for path in (folder / "refused").iterdir()} == {*files, "problem"}
-        assert sorted(path.name for path in folder.iterdir() if not path.is_dir()) == ["strange.jws", "身份证 110105.xlsx"]
+        left = sorted(path.name for path in folder.iterdir() if not path.is_dir())
+        assert left == [*sorted(f"{whole[0]}.{suffix}" for suffix in whole[1]), "身份证 110105.xlsx"]
 
 
 async def test_temporary_file_when_a_link_stands_in_its_place_then_not_written_through(tmp_path: Path) -> None:

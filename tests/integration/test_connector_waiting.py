@@ -9,6 +9,7 @@ from pathlib import Path
 from structlog.testing import capture_logs
 from support.connectors import Region, four_banks
 from support.region import region
+from support.wires import until
 
 from gateway.client.outgoing import sd_of
 from gateway.client.store import Outgoing
@@ -60,13 +61,7 @@ async def stands(banks: Region, transfer: str, state: str) -> bool:
 async def looked(counting: Counting, more: int) -> None:
     """Until the desk has looked so often more."""
     wanted = counting.asked["cases_to_do"] + more
-
-    async def enough() -> None:
-        while counting.asked["cases_to_do"] < wanted:  # noqa: ASYNC110 (the desk rings no bell for a look)
-            await asyncio.sleep(0.005)
-
-    async with asyncio.timeout(10):
-        await enough()
+    await until(lambda: counting.asked["cases_to_do"] >= wanted)
 
 
 async def test_case_when_the_bank_has_not_decided_then_its_contents_are_read_and_verified_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.folders import metric
 
 from gateway.client.receipts import Judge
 from gateway.crypto.digests import salted_digest
@@ -17,6 +18,7 @@ from gateway.federation.registry import TrustFile
 from gateway.model.canonical import unb64url
 from gateway.simulator.demo import DemoResult, run_demo
 from gateway.simulator.live import running
+from gateway.simulator.people import ANHUI
 from gateway.transferlog.audit import audit_folder
 from gateway.transferlog.proof import verify_receipt_proof
 
@@ -47,8 +49,18 @@ def test_demo_when_played_then_everything_adds_up(played: tuple[DemoResult, Path
     assert document["transfer_log"]["verified"] is True
     assert document["quarantined_rows"] == 1
     assert document["refused_inputs"]["transfer.nothing_left"] == 1
-    assert len(document["refused_inputs"]) == 18
+    assert len(document["refused_inputs"]) == 17
     assert document["ready_s"] <= 15
+
+
+def test_anhui_when_played_then_it_spoke_in_files_and_its_exchange_folder_is_clear(played: tuple[DemoResult, Path, list[int]]) -> None:
+    result, saved, _ = played
+    assert result.addresses[ANHUI].startswith("sftp://")
+    found = {state: metric("ceg_file_messages_total", member=ANHUI, result=state) for state in ("done", "refused")}
+    assert found["done"] > 15
+    exchange = saved.parent / "sandbox" / "banks" / ANHUI / "root" / "exchange"
+    assert {path.name for path in exchange.iterdir()} == {"to-gateway", "from-gateway"}
+    assert [path for path in exchange.rglob("*") if path.is_file()] == []
 
 
 def test_story_when_told_then_explains_why_3_5_became_3_0_and_names_the_winner(played: tuple[DemoResult, Path, list[int]]) -> None:

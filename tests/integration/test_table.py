@@ -14,7 +14,10 @@ from gateway.model.transfer import Act, State
 ELSEWHERE = {Act.REQUEST, Act.NOTED}
 """`request` opens a case of its own and `noted` asks for a notice, not for a state: they have tests of their own below."""
 HERE = [act for act in Act if act not in ELSEWHERE]
-OWN_SCOPES = {"enquire", "list", "consent", "consent-withdraw", "clear"}
+OWN_SCOPES = {
+    "enquire", "list", "consent", "consent-withdraw", "clear", "agreement-propose", "agreement-sign", "agreement-suspend",
+    "agreement-resume", "agreement-end",
+}  # fmt: skip
 """These have scopes of their own; in a transfer nobody has a role for them."""
 STEPS = {
     # (state, act, role): where it leads.  Written down by hand from the protocol, not read from the program's table.

@@ -41,6 +41,7 @@ BUSINESS = {
     "owed": "SELECT * FROM owed ORDER BY jti",
     "consent": "SELECT * FROM consent ORDER BY controller, id",
     "enquiry": "SELECT * FROM enquiry ORDER BY id",
+    "agreement": "SELECT * FROM agreement ORDER BY scope",
     "member": "SELECT * FROM member ORDER BY member",
     "member_key": "SELECT * FROM member_key ORDER BY kid",
 }

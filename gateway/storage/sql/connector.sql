@@ -87,7 +87,7 @@ SELECT * FROM outbox WHERE scope = :scope ORDER BY number
 
 -- name: inbox_numbers
 -- Those of these numbers of the gateway's that came.
-SELECT DISTINCT i.seq FROM json_each(:seqs) k JOIN inbox i ON i.seq = k.value
+SELECT DISTINCT i.seq FROM json_each(:seqs) k CROSS JOIN inbox i ON i.seq = k.value
 
 -- name: outbox_last_number
 SELECT COALESCE(MAX(seq), 0) AS seq FROM outbox
@@ -96,7 +96,7 @@ SELECT COALESCE(MAX(seq), 0) AS seq FROM outbox
 SELECT seq FROM outbox WHERE state = 'waiting' AND seq IS NOT NULL ORDER BY seq LIMIT :most
 
 -- name: outbox_by_numbers
-SELECT o.* FROM json_each(:seqs) k JOIN outbox o ON o.seq = k.value
+SELECT o.* FROM json_each(:seqs) k CROSS JOIN outbox o ON o.seq = k.value
 
 -- name: cases_by_ids
 SELECT * FROM bank_case WHERE transfer IN (SELECT value FROM json_each(:ids))

@@ -25,7 +25,7 @@ INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 SELECT * FROM item WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, position
 
 -- name: item_put
-INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: outcomes_by_key
 SELECT * FROM outcome WHERE nf IN (SELECT value FROM json_each(:nfs))
@@ -198,21 +198,23 @@ SELECT seq, state FROM owed WHERE lane = :lane AND seq > :after ORDER BY seq LIM
 -- name: owed_numbers_done
 -- What was acknowledged about these cases, up to a number.
 SELECT seq FROM owed
-WHERE transfer IN (SELECT value FROM json_each(:ids)) AND lane = :lane AND state = 'done' AND seq BETWEEN 1 AND :to ORDER BY seq LIMIT :most
+WHERE transfer IN (SELECT value FROM json_each(:ids)) AND +lane = :lane AND state = 'done' AND +seq BETWEEN 1 AND :to
+ORDER BY +seq LIMIT :most
 
 -- name: owed_by_numbers
-SELECT o.* FROM json_each(:seqs) k JOIN owed o ON o.lane = :lane AND o.seq = k.value
+-- CROSS JOIN keeps the order: a look for each number, not a walk along the lane.
+SELECT o.* FROM json_each(:seqs) k CROSS JOIN owed o ON o.lane = :lane AND o.seq = k.value
 
 -- name: message_numbers
 -- A member's own numbers that came, in order, and how many messages carry each.
 SELECT seq, COUNT(*) AS n FROM message WHERE iss = :iss AND seq > :after GROUP BY seq ORDER BY seq LIMIT :most
 
 -- name: message_numbers_of
-SELECT DISTINCT m.seq FROM json_each(:seqs) k JOIN message m ON m.iss = :iss AND m.seq = k.value
+SELECT DISTINCT m.seq FROM json_each(:seqs) k CROSS JOIN message m ON m.iss = :iss AND m.seq = k.value
 
 -- name: transfers_state
 -- A page of what a state digest says: the cases a member is a party of and has been told of, that are open, or changed lately, or on
--- which the two sides differ; with their items as JSON.  One statement, so that state and items are of one commit.
+-- which the two sides differ; with their items as JSON.  One statement, so that state and items are of one commit.  (`+`: not by that index.)
 SELECT t.id, t.state, t.ver,
        (SELECT json_group_array(json_array(i.record, i.state, i.credits)) FROM
          (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items
@@ -221,7 +223,7 @@ WHERE t.id > :after AND :member IN (t.source, t.accepting, t.facing)
   AND (t.state IN (SELECT value FROM json_each(:open))
        OR (t.state IN (SELECT value FROM json_each(:ended)) AND t.changed_at > :since)
        OR t.id IN (SELECT transfer FROM difference WHERE member = :member AND closed_at = ''))
-  AND (t.facing = :member OR EXISTS (SELECT 1 FROM owed o WHERE o.transfer = t.id AND o.lane = :member AND o.state = 'done'))
+  AND (t.facing = :member OR EXISTS (SELECT 1 FROM owed o WHERE o.transfer = t.id AND +o.lane = :member AND o.state = 'done'))
 ORDER BY t.id LIMIT :most
 
 -- name: reconciliations_by_member
@@ -257,3 +259,61 @@ DELETE FROM content WHERE transfer = ?
 
 -- name: part_key_forget
 DELETE FROM part_key WHERE part_id = ?
+
+-- name: statements_by_id
+SELECT * FROM statement WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: statement_put
+INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: statements_all
+-- Newest month first.
+SELECT * FROM statement
+WHERE (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting) AND (:period = '' OR period = :period)
+ORDER BY period DESC, source, accepting LIMIT :most
+
+-- name: statement_counts
+SELECT state, COUNT(*) AS n FROM statement GROUP BY state
+
+-- name: statements_wanted
+-- Ordered pairs and months (Chinese time) that are over and have no statement, or one older than some case's last change.
+SELECT t.source, t.accepting, strftime('%Y-%m', t.opened_at, '+8 hours') AS period, COALESCE(s.revision, 0) AS revision
+FROM transfer t
+LEFT JOIN statement s
+  ON s.source = t.source AND s.accepting = t.accepting AND s.period = strftime('%Y-%m', t.opened_at, '+8 hours')
+WHERE t.opened_at < :before
+GROUP BY t.source, t.accepting, period HAVING s.id IS NULL OR MAX(t.changed_at) > s.issued_at
+ORDER BY period, t.source, t.accepting
+
+-- name: statement_cases
+-- What a statement is made of, with the size of the log: one statement, so that all of it is of one commit.
+SELECT (SELECT size FROM log_head WHERE one = 1) AS size, t.id, t.state, t.ver,
+       (SELECT json_group_array(json_array(i.record, i.state, i.reason, i.credits, i.awarded, i.points)) FROM
+         (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items
+FROM transfer t
+WHERE t.source = :source AND t.accepting = :accepting AND t.opened_at >= :first AND t.opened_at < :before
+ORDER BY t.id
+
+-- name: conservation_rows
+-- Every case with its items' credits, from transfer `:after` on, a page at a time.
+SELECT t.id, t.source, t.accepting, t.opened_at, t.totals, t.leaf,
+       (SELECT json_group_array(json_array(i.state, i.credits, i.awarded)) FROM item i WHERE i.transfer = t.id) AS items
+FROM transfer t WHERE t.id > :after ORDER BY t.id LIMIT :most
+
+-- name: log_scopes_like
+-- The leaves of all scopes from `:first` to before `:end`.
+SELECT k.scope, k.idx, e.leaf FROM log_key k JOIN log_entry e ON e.idx = k.idx WHERE k.scope >= :first AND k.scope < :end ORDER BY k.idx
+
+-- name: agreements_all
+-- Few, and wanted whole: which of them holds is kept in memory as of the head.
+SELECT * FROM agreement ORDER BY scope
+
+-- name: agreement_put
+INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: items_of_learners
+-- What a learner brought in one direction, for a cap on that; a row without a transfer where there is nothing.
+SELECT k.value ->> 0 AS learner, k.value ->> 1 AS source, k.value ->> 2 AS accepting, t.id, t.opened_at, i.state, i.kind, i.credits, i.awarded
+FROM json_each(:learners) k
+LEFT JOIN transfer t ON t.learner = k.value ->> 0 AND t.source = k.value ->> 1 AND t.accepting = k.value ->> 2
+LEFT JOIN item i ON i.transfer = t.id

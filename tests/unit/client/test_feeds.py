@@ -116,7 +116,7 @@ def test_row_when_it_says_something_else_in_the_same_line_then_gets_an_id_of_its
 
 def test_row_when_corrected_and_moved_to_another_line_then_nobody_guesses(anhui: Shelves) -> None:
     first, second = ids(anhui.lay("2024-06.csv", sheet(80, 70)))
-    moved = sheet(80, 70, 66, change=lambda text: _lines(text.replace("基础会计", "会计学基础"), 0, 1, 3, 2))
+    moved = sheet(80, 70, 70, change=lambda text: _lines(text.replace("基础会计", "会计学基础"), 0, 1, 3, 2))
     after = ids(anhui.lay("2024-06.csv", moved))
     assert first in after
     assert second not in after

@@ -11,6 +11,7 @@ from support.catalogues import codes, demonstration
 from gateway.errors import CatalogueError
 from gateway.recognition.catalogue import Catalogue, EntryStatus
 from gateway.recognition.catalogue_draft import draft_rules, draft_toml
+from gateway.recognition.lint import lint
 from gateway.recognition.rule_file import load_rules
 from gateway.recognition.rules import Cardinality, RuleSet
 
@@ -75,6 +76,24 @@ def test_dossier_when_nothing_rests_on_it_yet_then_rules_of_its_own() -> None:
     assert [(rule.cardinality, len(rule.to_standard)) for rule in together] == [(Cardinality.ONE_TO_MANY, 4)]
     assert [(rule.cardinality, len(rule.to_standard)) for rule in apart] == [(Cardinality.ONE_TO_ONE, 1)] * 13
     assert apart[0].needs[0].band_min == "C"
+
+
+PROGRAMMES = {"DEMO-P-XZGL": ("CN-32", (1, 3, 4, 5, 6)), "DEMO-P-KJ": ("CN-33", (2, 5, 6))}
+"""Accepting bank, and the dossiers that have something for the programme."""
+
+
+@pytest.mark.parametrize(("programme", "number"), [(name, number) for name, (_, numbers) in PROGRAMMES.items() for number in numbers])
+def test_draft_when_linted_for_its_programme_then_no_finding(programme: str, number: int) -> None:
+    catalogue = demonstration()
+    text = draft_toml(draft_rules(catalogue, f"DEMO-D-0{number}", PROGRAMMES[programme][0], DAY, programme))
+    target = catalogue.programme(programme, DAY)
+    assert lint("draft.toml", text.encode(), codes(), day=DAY, catalogue=catalogue, programmes=(target,)) == ()
+
+
+def test_draft_when_the_programme_has_none_of_the_courses_then_refused() -> None:
+    with pytest.raises(CatalogueError) as caught:
+        draft_rules(demonstration(), "DEMO-D-03", "CN-33", DAY, "DEMO-P-KJ")
+    assert caught.value.code == "catalogue.nothing_to_draft"
 
 
 def test_programme_when_named_then_its_resident_minimum_is_taken() -> None:

@@ -22,7 +22,8 @@ def upgrade() -> None:
     )
     op.execute(
         "CREATE TABLE difference ("
-        "member TEXT NOT NULL, kind TEXT NOT NULL, transfer TEXT NOT NULL, subject TEXT NOT NULL, ours TEXT NOT NULL, theirs TEXT NOT NULL, "
+        "member TEXT NOT NULL, kind TEXT NOT NULL, transfer TEXT NOT NULL, subject TEXT NOT NULL, "
+        "ours TEXT NOT NULL, theirs TEXT NOT NULL, "
         "jti TEXT NOT NULL, repair TEXT NOT NULL, found_at TEXT NOT NULL, seen_at TEXT NOT NULL, closed_at TEXT NOT NULL, "
         "told INTEGER NOT NULL, PRIMARY KEY (member, kind, transfer, subject))"
     )

@@ -1,4 +1,6 @@
-"""Statements and flags.  Expand only."""
+"""Statements per ordered pair and month; points of an item, likely twins among weak outcomes, flags on outcomes.  Expand only."""
+
+from alembic import op
 
 revision = "0008"
 down_revision = "0007"
@@ -7,4 +9,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute(
+        "CREATE TABLE statement ("
+        "id TEXT PRIMARY KEY, source TEXT NOT NULL, accepting TEXT NOT NULL, period TEXT NOT NULL, revision INTEGER NOT NULL, "
+        "state TEXT NOT NULL, seq BIGINT NOT NULL, size BIGINT NOT NULL, issued_at TEXT NOT NULL, changed_at TEXT NOT NULL, "
+        "leaf BIGINT NOT NULL, jti TEXT NOT NULL, sd TEXT NOT NULL, figures TEXT NOT NULL, "
+        "signed_source TEXT NOT NULL, signed_accepting TEXT NOT NULL, disputed TEXT NOT NULL)"
+    )
+    op.execute("CREATE INDEX transfer_by_pair ON transfer (source, accepting, opened_at)")
+    op.execute("ALTER TABLE item ADD COLUMN points TEXT")

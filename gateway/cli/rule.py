@@ -1,0 +1,208 @@
+"""`ceg rule`: judge a rule file, tell two versions apart, see what a draft would change, find the version that holds on a day."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+from rich.console import Console
+
+from gateway.cli.catalogue_source import day_of, open_source, standard_codes
+from gateway.cli.catalogue_words import draw_problems, label
+from gateway.cli.exits import ExitCode
+from gateway.cli.helps import Command, about, group
+from gateway.cli.options import AsJson, NoColor
+from gateway.cli.rule_source import past_items, programme_of, programmes_on, rule_set_at, version_at
+from gateway.cli.screen import Screen, table
+from gateway.cli.sources import read_file
+from gateway.recognition.lifecycle import in_force
+from gateway.recognition.links import standard_courses
+from gateway.recognition.lint import lint
+from gateway.recognition.rule_diff import diff
+from gateway.recognition.rule_file import BYTES_MAX
+from gateway.recognition.simulate import Simulation, simulate
+
+SHOWN_MAX: Final = 50
+
+app = group(
+    "互认规则:检查、比较、试算、查看当日有效的版本。",
+    "Recognition rules: judge, compare, try out, find the version in force.",
+    "ceg rule lint my-rules.toml",
+    "ceg rule diff old.toml new.toml",
+    "ceg rule simulate --old old.toml new.toml sh.json",
+)
+
+RuleFile: TypeAlias = Annotated[Path, typer.Argument(metavar="FILE", help="规则文件(TOML)。 / A rule file (TOML).")]
+From: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--catalogue", metavar="PATH", help="目录,默认自带的演示数据。 / Catalogue; the demonstration data by default."),
+]
+Day: TypeAlias = Annotated[
+    str, typer.Option("--at", metavar="DATE", help="以此日判断,默认今天。 / Judge as of this day (2026-01-31), not today.")
+]
+Region: TypeAlias = Annotated[str, typer.Option("--region", metavar="REGION", help="省份:shanghai 等。 / Whose format, as shanghai.")]
+Code: TypeAlias = Annotated[str, typer.Option("--programme", metavar="CODE", help="目标专业。 / The target programme.")]
+
+
+@app.command(
+    "lint",
+    cls=Command,
+    help=about(
+        "检查规则文件:写法、相互矛盾、永远用不到的规则、做不到的上限、不得转换的积分与休闲类。",
+        "Judge a rule file: form, contradictions, dead rules, impossible caps, points and leisure.",
+        "ceg rule lint my-rules.toml",
+        "ceg rule lint my-rules.toml --catalogue my-catalogue --json",
+        more_zh="发现任何问题时退出码为 6;没有问题才可发布。",
+        more_en="Exit code 6 if anything is found; only a file without findings may be published.",
+    ),
+)
+def lint_file(file: RuleFile, catalogue: From = None, at: Day = "", as_json: AsJson = False, no_color: NoColor = False) -> None:
+    """Everything at once, each with its line."""
+    screen = Screen.open(as_json, no_color)
+    source, day = open_source(catalogue), day_of(at)
+    label(screen, source)
+    raw = read_file(file, BYTES_MAX)
+    found = lint(file.name, raw, standard_codes(), day=day, catalogue=source.catalogue, programmes=programmes_on(source, day))
+
+    def draw(console: Console) -> None:
+        draw_problems(console, found)
+        if not found:
+            console.print("没有问题,可以发布。 Nothing was found: it may be published.")
+
+    screen.emit({"valid": not found, "problems": [asdict(each) for each in found]}, draw)
+    if found:
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+@app.command(
+    "diff",
+    cls=Command,
+    help=about(
+        "用文字说明两个版本的差别。",
+        "Say in words what changed from one version to another.",
+        "ceg rule diff old.toml new.toml",
+        "ceg rule diff old.toml new.toml --json",
+    ),
+)
+def diff_files(
+    old: RuleFile,
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="较新的文件。 / The newer file.")],
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """Rules are matched by id."""
+    screen = Screen.open(as_json, no_color)
+    changes = diff(rule_set_at(old), rule_set_at(new))
+
+    def draw(console: Console) -> None:
+        for each in changes:
+            console.print(f"{each.where}\n    {each.words.zh}\n    {each.words.en}")
+        if not changes:
+            console.print("没有差别。 No difference.")
+
+    screen.emit([{"what": each.what, "where": each.where, "zh": each.words.zh, "en": each.words.en} for each in changes], draw)
+
+
+@app.command(
+    "simulate",
+    cls=Command,
+    help=about(
+        "试算:草案用于以往的成果会改变什么,哪些规则用不到,哪些成果没有规则。",
+        "Try a draft on past results: what would change, which rules are dead, what no rule speaks of.",
+        "ceg rule simulate new.toml sh.json ah.csv",
+        "ceg rule simulate --old old.toml new.toml sh.json --json",
+        more_zh="成果取自各行自己格式的文件,一名学习者算一次转移。",
+        more_en="Results are read from files in the banks' own formats; each learner counts as one transfer.",
+    ),
+)
+def simulate_files(
+    file: RuleFile,
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="各行自己格式的文件。 / Files in a bank's own format.")],
+    old: Annotated[Path | None, typer.Option("--old", metavar="FILE", help="现行版本。 / The version that holds now.")] = None,
+    programme: Code = "",
+    region: Region = "",
+    catalogue: From = None,
+    at: Day = "",
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """Nothing is stored and nobody is told."""
+    screen = Screen.open(as_json, no_color)
+    source, day = open_source(catalogue), day_of(at)
+    label(screen, source)
+    new, before = rule_set_at(file), None if old is None else rule_set_at(old)
+    items = past_items(results, region, programme_of(source, new, programme, day), day)
+    with screen.progress("试算 simulating") as tick:
+        found = simulate(before, new, items, courses=standard_courses(source.catalogue, day), progress=lambda done: tick(done, len(items)))
+    screen.emit(_document(found), lambda console: _draw(console, found))
+
+
+@app.command(
+    "current",
+    cls=Command,
+    help=about(
+        "在已发布的几个版本中,指出某日有效的一个。",
+        "Of several published versions, the one in force on a day.",
+        "ceg rule current v1.toml v2.toml --at 2027-03-01",
+        more_zh="生效最晚的一个有效;它过了复审日期,就没有有效的,旧版本不会自动恢复。没有时退出码为 3。",
+        more_en="The one that took effect last; past its review none is: an older one never revives. Exit code 3 if there is none.",
+    ),
+)
+def current(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="同一规则集的各版本。 / Versions of one rule set.")],
+    at: Day = "",
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """By effective and review date."""
+    screen = Screen.open(as_json, no_color)
+    day, versions = day_of(at), [version_at(path) for path in files]
+    found = in_force(versions, day)
+    states = [{"version": each.version, "effective": str(each.effective), "state": each.state_on(day).value} for each in versions]
+    document = {"id": versions[0].id, "day": str(day), "in_force": found.version if found is not None else None, "versions": states}
+
+    def draw(console: Console) -> None:
+        lines = table("版本 version", "生效 effective", "状态 state")
+        for each in states:
+            lines.add_row(each["version"], each["effective"], each["state"])
+        console.print(lines)
+        console.print(f"{day}: {found.version if found is not None else '没有有效的版本 none in force'}")
+
+    screen.emit(document, draw)
+    if found is None:
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _document(found: Simulation) -> dict[str, object]:
+    return {
+        **{name: getattr(found, name) for name in ("items", "transfers", "unchanged", "gained", "lost", "moved", "changes_left_out")},
+        **{name: getattr(found, name) for name in ("without_rule", "not_exact")},
+        "credits_before": str(found.credits_before),
+        "credits_after": str(found.credits_after),
+        "changes": [
+            {**each._asdict(), "credits_before": str(each.credits_before), "credits_after": str(each.credits_after)}
+            for each in found.changes
+        ],
+        "used": dict(found.used),
+        "dead": list(found.dead),
+        "conflicts": [{"rules": list(each.rules), "items": each.items} for each in found.conflicts],
+        "gaps": [each._asdict() for each in found.gaps],
+    }
+
+
+def _draw(console: Console, found: Simulation) -> None:
+    console.print(f"成果 items {found.items},转移 transfers {found.transfers}:不变 unchanged {found.unchanged},")
+    console.print(f"增加 gained {found.gained},减少 lost {found.lost},改认他课 moved {found.moved}")
+    console.print(f"学分 credits {found.credits_before} → {found.credits_after}")
+    lines = table("转移 transfer", "记录 record", "之前 before", "之后 after", "规则 rule")
+    for each in found.changes[:SHOWN_MAX]:
+        rules = f"{each.rule_before or '–'} → {each.rule_after or '–'}"
+        lines.add_row(each.transfer, each.record, str(each.credits_before), str(each.credits_after), rules)
+    if found.changes:
+        console.print(lines)
+    for name in found.dead:
+        console.print(f"用不到的规则 dead rule: {name}")
+    for clash in found.conflicts:
+        console.print(f"相互矛盾 conflict: {clash.rules[0]} / {clash.rules[1]} ({clash.items})")
+    for gap in found.gaps[:SHOWN_MAX]:
+        console.print(f"没有规则 no rule: {gap.kind} {gap.title} ({gap.items})")
