@@ -7,6 +7,7 @@ JOBS ?= auto
 FIRST ?= 1
 COUNT ?= 1000
 SIM_JOBS ?= 2
+RACES ?= 200
 
 .PHONY: help setup demo test sim races lint bench clean lock
 
@@ -31,8 +32,8 @@ test: setup  ## everything: style, types, layers, unit, property, integration, a
 sim: setup  ## the whole region on virtual time: COUNT seeds from FIRST on, or one: SEED=n; BACKLOG=n: a bank that was away
 	@$(BIN)/python -m gateway.simulator.$(if $(BACKLOG),backlog $(BACKLOG),scenario $(if $(SEED),$(SEED),$(FIRST) $(COUNT) $(SIM_JOBS)))
 
-races: setup  ## two to four banks race for one outcome over HTTP, the gateway killed meanwhile: COUNT races (200)
-	@PYTHONPATH=tests $(BIN)/python -m support.races $(or $(filter-out 1000,$(COUNT)),200)
+races: setup  ## two to four banks race for one outcome over HTTP, the gateway killed meanwhile: RACES=200
+	@PYTHONPATH=tests $(BIN)/python -m support.races $(RACES)
 
 lint: setup  ## style, types and layers only
 	@$(BIN)/python -m pytest -q tests/style

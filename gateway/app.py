@@ -287,8 +287,9 @@ async def wire(
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
     return Gateway(
-        settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, states, statements, parts, access, ids, clock
-    )
+        settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, states, statements, parts, access,
+        ids, clock,
+    )  # fmt: skip
 
 
 def sftp_channels(settings: Settings, members: Sequence[Member]) -> dict[str, SftpChannel]:

@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from gateway import __version__
 from gateway.cli import (
+    agreement,
     catalogue,
     connector,
     demo,
@@ -86,6 +87,7 @@ for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *
 for _name, _group in (
     ("connector", connector.app),
     ("map", mapping.app),
+    ("agreement", agreement.app),
     ("catalogue", catalogue.app),
     ("rule", rule.app),
     ("transfer", transfer.app),

@@ -142,7 +142,7 @@ def _draw_one(console: Console, each: dict[str, Any]) -> None:
     cls=Command,
     help=about(
         "核对学分守恒:由数据库、仅由存证日志的叶、由对账单各算一遍。",
-        "Check conservation: from the database, from the leaves alone, and as the statements have it.",
+        "Check conservation: by database, by leaves alone, by statements.",
         "ceg report check --config gateway.toml",
         "ceg report check --data var/gateway --json",
         more_zh="发现不符时逐案列出,退出码 6。不核验叶本身:先用 ceg log verify。",

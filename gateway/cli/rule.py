@@ -48,8 +48,8 @@ Code: TypeAlias = Annotated[str, typer.Option("--programme", metavar="CODE", hel
     "lint",
     cls=Command,
     help=about(
-        "检查规则文件:写法、相互矛盾、永远用不到的规则、做不到的上限、不得转换的积分与休闲类。",
-        "Judge a rule file: form, contradictions, dead rules, impossible caps, points and leisure.",
+        "检查规则文件:写法、矛盾、用不到的规则、上限。",
+        "Judge a rule file: form, contradictions, dead rules, caps.",
         "ceg rule lint my-rules.toml",
         "ceg rule lint my-rules.toml --catalogue my-catalogue --json",
         more_zh="发现任何问题时退出码为 6;没有问题才可发布。",
@@ -107,8 +107,8 @@ def diff_files(
     "simulate",
     cls=Command,
     help=about(
-        "试算:草案用于以往的成果会改变什么,哪些规则用不到,哪些成果没有规则。",
-        "Try a draft on past results: what would change, which rules are dead, what no rule speaks of.",
+        "试算:草案用于以往的成果会改变什么。",
+        "Try a draft on past results and see what would change.",
         "ceg rule simulate new.toml sh.json ah.csv",
         "ceg rule simulate --old old.toml new.toml sh.json --json",
         more_zh="成果取自各行自己格式的文件,一名学习者算一次转移。",

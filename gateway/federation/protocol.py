@@ -74,7 +74,10 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("case", "request", "identity", "consent"),
         ("local", "regional", "loss", "local-loss", "part", "manifest", "consent-source", "confirmation"),
     ),
-    "notify": (("notice",), ("decision", "question", "local", "regional", "loss", "local-loss", "part", "manifest", "listing", "state", "statement")),
+    "notify": (
+        ("notice",),
+        ("decision", "question", "local", "regional", "loss", "local-loss", "part", "manifest", "listing", "state", "statement"),
+    ),
     "fetch": (("case", "identity", "consent-source"), ("request", "enquiry")),
     "refusal": (("refusal",), ()),
 }

@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 
 from gateway.model.transfer import Act
 from gateway.simulator.banks import AT_ONCE, Mood
-from gateway.simulator.checkers import Evidence
 from gateway.simulator.faults import DAY, FAIR, HOUR, HOURS, Plan, Tempo
 from gateway.simulator.holidays import holidays
 from gateway.simulator.ledgers import Entry
@@ -26,6 +25,7 @@ from gateway.simulator.people import JIANGSU, SHANGHAI
 from gateway.simulator.region import EPOCH, Region
 from gateway.simulator.scenario import Chance, caught_logs, tools
 from gateway.simulator.script import COURSES
+from gateway.simulator.testimony import Evidence
 from gateway.simulator.virtual_loop import VirtualLoop
 
 AWAY_S = 3 * DAY
@@ -113,7 +113,9 @@ def in_order(evidence: Evidence, transfers: int) -> list[str]:
 
 if __name__ == "__main__":
     found = run(int(sys.argv[1]))
-    told = f"{found.transfers} transfers, {found.settled} settled, {len(found.wrong)} wrong; {found.probes} probes while the bank was away, "
+    told = (
+        f"{found.transfers} transfers, {found.settled} settled, {len(found.wrong)} wrong; {found.probes} probes while the bank was away, "
+    )
     told += f"all settled within {found.virtual_s / 60:.0f} virtual minutes of its return; {found.real_s:.1f} s\n"
     sys.stdout.write(told + "".join(f"  {each}\n" for each in found.wrong[:20]))
     sys.exit(1 if found.wrong else 0)

@@ -5,143 +5,74 @@ never what the run believes it did.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
-from gateway.client.outgoing import sd_of
-from gateway.client.receipts import Judge, Sent, VerifiedAnswer
-from gateway.errors import GatewayError, TransferLogError
-from gateway.federation.envelope import open_envelope
 from gateway.federation.message import Content
 from gateway.mapping.documents import read
-from gateway.mapping.schema import Standard
 from gateway.model.documents import Consent, Decision, Verdict
 from gateway.model.scopes import consent_scope
 from gateway.model.transfer import CLOSED, Act, ItemState, State
-from gateway.simulator.banks import SimulatedBank
 from gateway.simulator.coverage import OWN_ACTS, steps_of
-from gateway.simulator.forgetting import Lost, invented, unnamed
-from gateway.simulator.people import Learner
-from gateway.simulator.reckoning import Export
-from gateway.storage.connector_schema import CaseRow, InboxRow, OutboxRow
-from gateway.storage.rows import DifferenceRow
-from gateway.transferlog import merkle
-from gateway.transferlog.audit import AuditReport
-from gateway.transferlog.leaf import Leaf, parse_leaf
-from gateway.transferlog.tiles import TreeState, append
+from gateway.simulator.forgetting import invented, unnamed
+from gateway.simulator.log_checkers import (
+    checkpoints_extend,
+    log_audits,
+    nothing_personal,
+    receipts_provable,
+    signed_by_their_banks,
+)
+from gateway.simulator.testimony import Evidence
+from gateway.storage.connector_schema import InboxRow
 
 SUMS = ("recognised", "refused", "closed", "pending")
 PASSING = ("consent.expired",)
 """What a bank may set aside by right: it was asked after the learner's consent had run out."""
 
 
-@dataclass(frozen=True, slots=True)
-class BankRecord:
-    """All that one connector keeps, and the bank's own system."""
-
-    bank: SimulatedBank
-    outbox: Sequence[OutboxRow]
-    inbox: Sequence[InboxRow]
-    cases: Mapping[str, CaseRow]
-    contents: Mapping[str, Mapping[str, Content]]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A run when it is over.  `cases` are the gateway's own, whole; `heads` every `(size, root)` that was seen signed, in order."""
-
-    cases: Mapping[str, Mapping[str, Any]]
-    banks: Mapping[str, BankRecord]
-    export: Export
-    standard: Standard
-    heads: Sequence[tuple[int, bytes]]
-    learners: Sequence[Learner]
-    logged: Sequence[Mapping[str, Any]]
-    stored: bytes
-    unexpected: Sequence[str]
-    now: datetime
-    lost: Sequence[Lost] = ()
-    differences: Sequence[DifferenceRow] = ()
-    jumps: Sequence[tuple[datetime, datetime]] = ()
-
-    @cached_property
-    def leaves(self) -> list[Leaf]:
-        return [parse_leaf(raw) for raw in self.export.leaves]
-
-    @cached_property
-    def standing(self) -> dict[str, str]:
-        """Transfer to the decision (`jti`) that stands at its end; a case sent back for decision has none until the next."""
-        found: dict[str, str] = {}
-        for leaf in self.leaves:
-            if leaf.type == "transfer.decided":
-                found[leaf.scope] = leaf.jti
-            elif leaf.type == "transfer.remitted":
-                found.pop(leaf.scope, None)
-        return found
-
-    @cached_property
-    def answers(self) -> list[tuple[str, OutboxRow, VerifiedAnswer | GatewayError]]:
-        """Every answer a bank stored, verified anew under the final trust file, or why it does not hold."""
-        judge = Judge(self.export.trust)
-        return [
-            (member, row, _verified(judge, member, row, record.contents[row.jti], self.now))
-            for member, record in self.banks.items()
-            for row in record.outbox
-            if row.answer is not None
-        ]
-
-
-def _verified(judge: Judge, member: str, row: OutboxRow, contents: Mapping[str, Content], now: datetime) -> VerifiedAnswer | GatewayError:
-    assert row.answer is not None
-    assert row.receipt is not None
-    assert row.status is not None
-    digests = tuple((each.name, sd_of(each), len(each.data)) for each in contents.values())
-    body = row.answer[:-1] + b',"receipt":' + row.receipt.encode() + b"}"
-    try:
-        return judge.answer(Sent(member, row.jti, row.act, digests), row.status, body, now)
-    except GatewayError as fault:
-        return fault
-
-
 def banks_agree(evidence: Evidence) -> list[str]:
     """Gateway, accepting and source bank hold the same standing decision, and both booked it, less what was recalled, or neither did."""
-    wrong, deaf = [], {each.member for each in evidence.lost}
-    for transfer, case in evidence.cases.items():
-        source, accepting = evidence.banks[case["source"]], evidence.banks[case["accepting"]]
-        jti = evidence.standing.get(transfer, "")
-        told = {item["record"]: (item["state"], Decimal(item.get("awarded", "0"))) for item in case["items"] if item["state"] in _DECIDED}
-        if not jti:
-            if told or any((transfer, role) in bank.bank.posted for role, bank in (("source", source), ("accepting", accepting))):
-                wrong.append(f"{transfer[:8]}: something is decided or booked, and no decision stands")
-            continue
-        spoken = _decision(evidence, accepting.contents[jti]) if jti in accepting.contents else {}
-        heard = [
-            _decision(evidence, source.contents[row.jti])
-            for row in source.inbox
-            if row.scope == transfer and row.act == Act.NOTIFY and row.state == "done" and "decision" in source.contents[row.jti]
-        ]
-        if any(spoken.get(record) != verdict for record, verdict in told.items()):
-            wrong.append(f"{transfer[:8]}: gateway and accepting bank differ over the decision")
-        if heard[-1:] != [spoken] and case["source"] not in deaf:
-            wrong.append(f"{transfer[:8]}: accepting and source bank differ over the decision")
-        gone = {item["record"] for item in case["items"] if item["state"] in _RECALLED}
-        due = {record: size for record, (verdict, size) in spoken.items() if verdict == "recognised" and record not in gone}
-        for role, bank in (("source", source), ("accepting", accepting)):
-            booked = bank.bank.posted.get((transfer, role))
-            held = dict(booked.credits) if booked is not None else {}
-            left = {record: size for record, size in held.items() if record not in gone or role == "accepting"}
-            if left != due and not (role == "source" and case["source"] in deaf):
-                wrong.append(f"{transfer[:8]}: booked as {role} {_total(left)}, decided were {_total(due)}")
-    return wrong
+    return [
+        f"{transfer[:8]}: {sentence}" for transfer, case in evidence.cases.items() for sentence in _disagreements(evidence, transfer, case)
+    ]
+
+
+def _disagreements(evidence: Evidence, transfer: str, case: Mapping[str, Any]) -> Iterator[str]:
+    source, accepting = evidence.banks[case["source"]], evidence.banks[case["accepting"]]
+    jti = evidence.standing.get(transfer, "")
+    told = {item["record"]: (item["state"], Decimal(item.get("awarded", "0"))) for item in case["items"] if item["state"] in _DECIDED}
+    if not jti:
+        if told or any((transfer, role) in bank.bank.posted for role, bank in (("source", source), ("accepting", accepting))):
+            yield "something is decided or booked, and no decision stands"
+        return
+    spoken = _decision(evidence, accepting.contents[jti]) if jti in accepting.contents else {}
+    if any(spoken.get(record) != verdict for record, verdict in told.items()):
+        yield "gateway and accepting bank differ over the decision"
+    heard = [
+        _decision(evidence, source.contents[row.jti])
+        for row in source.inbox
+        if row.scope == transfer and row.act == Act.NOTIFY and row.state == "done" and "decision" in source.contents[row.jti]
+    ]
+    deaf = case["source"] in {each.member for each in evidence.lost}
+    if heard[-1:] != [spoken] and not deaf:
+        yield "accepting and source bank differ over the decision"
+    gone = {item["record"] for item in case["items"] if item["state"] in _RECALLED}
+    due = {record: size for record, (verdict, size) in spoken.items() if verdict == "recognised" and record not in gone}
+    for role, bank in (("source", source), ("accepting", accepting)):
+        booked = bank.bank.posted.get((transfer, role))
+        held = booked.credits if booked is not None else {}
+        left = {record: size for record, size in held.items() if record not in gone or role == "accepting"}
+        if left != due and not (role == "source" and deaf):
+            yield f"booked as {role} {_total(left)}, decided were {_total(due)}"
 
 
 _HOLDING = frozenset({ItemState.CLAIMED.value, ItemState.RECOGNISED.value, ItemState.RECALLING.value})
-def _total(credits: Mapping[str, Decimal]) -> Decimal:
-    return sum(credits.values(), Decimal(0))
+
+
+def _total(sizes: Mapping[str, Decimal]) -> Decimal:
+    return sum(sizes.values(), Decimal(0))
 
 
 _RECALLED = frozenset({ItemState.RECALLING.value, ItemState.RECALLED.value})
@@ -229,77 +160,6 @@ def _sums_up(totals: Mapping[str, str]) -> bool:
     return Decimal(totals["submitted"]) == sum((Decimal(totals[name]) for name in SUMS), Decimal(0))
 
 
-def receipts_provable(evidence: Evidence) -> list[str]:
-    """Each answer a bank holds proves itself still, and the leaf it shows stands in the final log at that place."""
-    wrong = []
-    for member, row, answer in evidence.answers:
-        if isinstance(answer, GatewayError):
-            wrong.append(f"{member} {row.act}: its stored receipt does not hold: {answer.code} {answer.facts.get('reason', '')}")
-        elif answer.leaf is not None and answer.index is not None:
-            inside = answer.index < len(evidence.leaves)
-            if not inside or evidence.leaves[answer.index] != answer.leaf:
-                wrong.append(f"{member} {row.act}: leaf {answer.index} of its receipt is not in the log")
-    return wrong
-
-
-def checkpoints_extend(evidence: Evidence) -> list[str]:
-    """Each head anybody saw signed is a beginning of the final log: by consistency proof from one to the next."""
-    hashes = [merkle.leaf_hash(raw) for raw in evidence.export.leaves]
-    seen = {(answer.checkpoint.size, answer.checkpoint.root) for _, _, answer in evidence.answers
-            if isinstance(answer, VerifiedAnswer) and answer.checkpoint is not None}  # fmt: skip
-    heads = sorted({*seen, *evidence.heads})
-    wrong = []
-    if [size for size, _ in evidence.heads] != sorted(size for size, _ in evidence.heads):
-        wrong.append("the log shrank during the run")
-    final = (len(hashes), append(TreeState(), hashes).root) if hashes else (0, merkle.EMPTY_ROOT)
-    for (old, old_root), (new, new_root) in zip(heads, [*heads[1:], final], strict=True):
-        try:
-            if new > len(hashes):
-                raise TransferLogError("transferlog.rolled_back", "日志变短", "the log is shorter than a head that was seen")
-            proof = merkle.consistency_proof(old, new, lambda level, index: _node(hashes, level, index))
-            merkle.verify_consistency(old, new, old_root, new_root, proof)
-        except TransferLogError as fault:
-            wrong.append(f"the head of {old} leaves is no beginning of the one of {new}: {fault.code}")
-    return wrong
-
-
-def _node(hashes: Sequence[bytes], level: int, index: int) -> bytes:
-    """A complete node of the tree over these leaves."""
-    row = list(hashes[index << level : (index + 1) << level])
-    while len(row) > 1:
-        row = merkle.pair_up(row)
-    return row[0]
-
-
-def log_audits(evidence: Evidence) -> list[str]:
-    """The whole log, from its export, with every signature, as a stranger audits it."""
-    finding = evidence.export.report.finding
-    return [] if finding is None else [f"audit: {finding.code} at {finding.index}: {finding.en}"]
-
-
-def change_found(changed: int, report: AuditReport) -> list[str]:
-    """After one byte of a stored leaf was changed: the audit finds something and names that leaf among at most one tile's."""
-    finding = report.finding
-    if finding is None:
-        return [f"a changed byte in leaf {changed} was not found"]
-    if finding.index is None or finding.through is None or not finding.index <= changed <= finding.through:
-        return [f"leaf {changed} was changed, the audit names {finding.index} to {finding.through}"]
-    return []
-
-
-def nothing_personal(evidence: Evidence) -> list[str]:
-    """No learner's number or name in a leaf, a log line, or unsealed in the gateway's file."""
-    canaries = [canary for learner in evidence.learners for canary in (learner.citizen_id, learner.name)]
-    leaves = b"\n".join(evidence.export.leaves)
-    logged = "\n".join(map(repr, evidence.logged))
-    wrong = []
-    for canary in canaries:
-        raw = canary.encode("utf-8")
-        places = (("a leaf", raw in leaves), ("a log line", canary in logged), ("the gateway's file", raw in evidence.stored))
-        wrong += [f"a learner's personal value stands in {where}" for where, found in places if found]
-    return wrong
-
-
 def everything_told(evidence: Evidence) -> list[str]:
     """No message was given up, disbelieved or lost: each has its proven answer, and each accepted request is a case."""
     wrong = []
@@ -320,8 +180,10 @@ def everything_told(evidence: Evidence) -> list[str]:
 
 
 def _not_needed(evidence: Evidence, row: InboxRow) -> bool:
-    """Its sender's new key was not known here yet, and the case was taken back before the message came again."""
-    return row.error == "trust.unknown_key" and evidence.cases[row.scope]["state"] == State.WITHDRAWN
+    """A key or a table was not known here yet, and the message was taken back before it came again."""
+    case = evidence.cases.get(row.scope)
+    owed = next((each for each in case["owed"] if each["message"] == row.jti), None) if case is not None else None
+    return row.error in {"trust.unknown_key", "peer.off_protocol"} and owed is not None and owed["state"] == "cancelled"
 
 
 def by_the_table(evidence: Evidence) -> list[str]:
@@ -378,23 +240,6 @@ def nothing_left_open(evidence: Evidence) -> list[str]:
         for item in case["items"]
         if State(case["state"]) not in CLOSED or item["state"] in waiting
     ]
-
-
-def signed_by_their_banks(evidence: Evidence) -> list[str]:
-    """Each act's leaf holds its actor's own envelope under a key that held there (which the audit asked too: twice by two ways)."""
-    trust = evidence.export.trust
-    wrong = []
-    for index, leaf in enumerate(evidence.leaves):
-        if not leaf.envelope:
-            continue
-        try:
-            envelope = open_envelope(leaf.envelope, keys=trust.finder(datetime.fromisoformat(leaf.at), index))
-        except GatewayError as fault:
-            wrong.append(f"leaf {index}: {fault.code}")
-            continue
-        if (envelope.iss, envelope.jti) != (leaf.iss, leaf.jti):
-            wrong.append(f"leaf {index}: the envelope is another act's")
-    return wrong
 
 
 def nothing_unexpected(evidence: Evidence) -> list[str]:

@@ -85,6 +85,7 @@ AIMS: Sequence[Aim] = (
     Aim((Do(State.EXPIRED, SOURCE, Act.REVOKE),), UNDECIDED),
     Aim((Do(State.SETTLED, SOURCE, Act.REVOKE), Do(State.HELD, PRESIDING, Act.RETRY)), frozenset({"recall"})),
     Aim((Do(State.SETTLED, SOURCE, Act.REVOKE, "first"),), frozenset({"recall"})),
+    Aim((Do(State.HELD, PRESIDING, Act.RETRY), Do(State.HELD, PRESIDING, Act.RETRY)), frozenset({"post accepting", "post source"})),
     Aim((Do(State.SETTLED, SOURCE, Act.REVOKE, "first"),)),
     Aim((Do(State.SETTLED, FACING, Act.DISPUTE), Do(State.DISPUTED, SOURCE, Act.REVOKE, "all")), otherwise=AGAIN),
     Aim(

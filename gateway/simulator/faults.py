@@ -163,7 +163,9 @@ def draw(chance: Random, tempo: Tempo) -> Plan:
     ends, changed = chance.random() < 0.25, chance.random() < 0.3
     away = None
     if tempo is WEEKS:  # long enough for what is owed to be held, and not for it to expire
-        away = Fault(chance.uniform(0.1, 0.4) * storm_s, Kind.BANK_DOWN, chance.choice(MEMBERS), chance.choice((9 * DAY, 9 * DAY, 22 * DAY)))
+        away = Fault(
+            chance.uniform(0.1, 0.4) * storm_s, Kind.BANK_DOWN, chance.choice(MEMBERS), chance.choice((9 * DAY, 9 * DAY, 22 * DAY))
+        )
         faults = sorted([*faults, away], key=_order)
     first, last = tempo.known_s
     known_at = first + (last - first) * chance.random() if chance.random() < 0.4 else None

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-import chinese_calendar
-
-from gateway.transfers.deadlines import add_working_days
+from gateway.transfers.deadlines import PUBLISHED, add_working_days, use_table
 
 FREE = frozenset({date(2027, 1, 1), date(2027, 1, 4), date(2027, 1, 5), *(date(2027, 2, day) for day in range(8, 13))})
 WORKED = frozenset({date(2027, 1, 2), date(2027, 2, 6)})
@@ -38,12 +36,9 @@ class Holidays:
 @contextmanager
 def holidays() -> Iterator[Holidays]:
     """The table of this process while the body runs."""
-    before: Callable[[date], bool] = chinese_calendar.is_workday
-    table = Holidays(before)
-    add_working_days.cache_clear()
-    setattr(chinese_calendar, "is_workday", table.is_workday)  # noqa: B010 (another package's name)
+    table = Holidays(PUBLISHED)
+    before = use_table(table.is_workday)
     try:
         yield table
     finally:
-        setattr(chinese_calendar, "is_workday", before)  # noqa: B010
-        add_working_days.cache_clear()
+        use_table(before)

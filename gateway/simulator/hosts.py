@@ -316,7 +316,6 @@ class GatewayHost(Host):
             return HttpAnswer(*problem_document(error), repeated=False)
         return HttpAnswer(reply.status, reply.body, reply.repeated)
 
-
     async def _answer_soap(self, url: str, body: bytes) -> HttpAnswer:
         parts = self.gateway.parts
         try:

@@ -24,12 +24,13 @@ from gateway.federation.members import Channel
 from gateway.federation.registry import TrustFile
 from gateway.model.transfer import CLOSED, State
 from gateway.simulator.banks import Mood, SimulatedBank
-from gateway.simulator.checkers import BankRecord, Evidence, change_found, check_all
+from gateway.simulator.checkers import check_all
 from gateway.simulator.coverage import reached, steps_of
 from gateway.simulator.faults import HOURS, Kind, Plan, Tempo, draw
 from gateway.simulator.forgetting import differences, unnamed
 from gateway.simulator.holidays import Holidays
 from gateway.simulator.hosts import CHANGE_LEAF, BankHost, GatewayHost, Host, Surroundings
+from gateway.simulator.log_checkers import change_found
 from gateway.simulator.network import GATEWAY_URL, Network, Trace
 from gateway.simulator.people import MEMBERS
 from gateway.simulator.premises import SeededIds, simulated_settings, template
@@ -37,6 +38,7 @@ from gateway.simulator.reckoning import Export, audit_again, export_log, transfe
 from gateway.simulator.registrar import Registrar
 from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
 from gateway.simulator.strikes import Ground, Strikes
+from gateway.simulator.testimony import BankRecord, Evidence
 from gateway.simulator.virtual_loop import VirtualClock, VirtualLoop
 from gateway.simulator.workload import Workload
 from gateway.storage.database import Write
@@ -112,7 +114,12 @@ class Region:
         pace, tempo = chance("pace"), self._tempo
         idle_s, poll_s = pace.choice(tempo.looks_s), pace.choice(tempo.looks_s)
         self._gateway = GatewayHost(
-            simulated_settings(self._files, idle_s, tempo), self._gateway_clock, SeededIds(chance("gateway ids")), chance("gateway"), self._tools, around
+            simulated_settings(self._files, idle_s, tempo),
+            self._gateway_clock,
+            SeededIds(chance("gateway ids")),
+            chance("gateway"),
+            self._tools,
+            around,
         )
         regions = {member: self._tools.regions[REGIONS[member]] for member in MEMBERS}
         case_tools = CaseTools(regions, self._tools.mapper, self._tools.standard)

@@ -22,11 +22,11 @@ from typing import Any
 import structlog
 
 from gateway.app import Tools, load_tools
-from gateway.simulator.checkers import Evidence
 from gateway.simulator.coverage import table as coverage_table
 from gateway.simulator.faults import Tempo, tempo_of
 from gateway.simulator.holidays import holidays
 from gateway.simulator.region import Region
+from gateway.simulator.testimony import Evidence
 from gateway.simulator.virtual_loop import VirtualLoop
 
 SHOWN_MAX = 20

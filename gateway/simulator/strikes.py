@@ -99,7 +99,7 @@ class Strikes:
             return
         chance = self._ground.chance(f"{bank.name} forgets {len(self.lost)}")
         row = await _outcome(bank, choose(bank.connector.store, chance, open_.__contains__))
-        if row is None:
+        if row is None or row.jti in {each.jti for each in self.lost}:  # what is lost twice is for people to mend
             return
         await _outcome(bank, drop(bank.connector.store, row))
         await bank.standing()  # it may have died of it, with the loss on its disk

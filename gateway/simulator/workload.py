@@ -122,18 +122,25 @@ class Workload:
         life = Life(message.scope, learner, source, accepting, facing, records, self._consents[message.scope], aim)
         self.conduct.lives[life.transfer] = life
         if after == "live" or aim is not None:
-            await self.conduct.live(life, own, acts, self._tempo.waits_s, self._until_s)
-            if own.random() < 0.5:
-                await self._apply_again(life)
-        if after in {"live", "nothing"} or aim is not None:
-            return
-        await asyncio.sleep(wait_s)
-        if after == "withdraw":
+            await self._live(life, own, acts)
+        elif after != "nothing":
+            await asyncio.sleep(wait_s)
+            await self._change_of_mind(life, message, withdraws=after == "withdraw")
+
+    async def _live(self, life: Life, own: Random, acts: int) -> None:
+        await self.conduct.live(life, own, acts, self._tempo.waits_s, self._until_s)
+        if own.random() < 0.5:
+            await self._apply_again(life)
+
+    async def _change_of_mind(self, life: Life, message: Outgoing, *, withdraws: bool) -> None:
+        """At once, or while the request is still under way: it is taken back, or sent once more."""
+        if withdraws:
             self._met["withdrawal asked"] += 1
-            await self.ask(facing, lambda bank: bank.connector.withdraw(message.scope, Withdrawal("learner_request", "学习者要求撤回")))
+            why = Withdrawal("learner_request", "学习者要求撤回")
+            await self.ask(life.facing, lambda bank: bank.connector.withdraw(life.transfer, why))
         else:
             self._met["asked again"] += 1
-            await self.ask(facing, lambda bank: bank.connector.resend(message.jti))
+            await self.ask(life.facing, lambda bank: bank.connector.resend(message.jti))
 
     async def _apply_again(self, life: Life) -> None:
         """The same records once more, at another bank, which asks for them: what is spent or taken there is nothing to be had here."""

@@ -153,7 +153,8 @@ class OwedRow(NamedTuple):
 
     `state`: `new` (contents not yet built), `ready`, `done`, `cancelled`.  `contents` is JSON: a list of
     `[iss, jti, name]` of content rows; `claims` is JSON.  `next_at` orders the retries.  `first_at` is when it came first in
-    its lane's line for the transfer, "" before that: its horizon runs from there; `dead_since` is "" unless it is, or was when it ended, a dead letter.
+    its lane's line for the transfer, "" before that: its horizon runs from there; `dead_since` is "" unless it is, or was when
+    it ended, a dead letter.
     `seq` is its number in its lane, given when it is first owed; 0 before there were numbers.
     """
 

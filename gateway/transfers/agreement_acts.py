@@ -224,8 +224,10 @@ class Agreeing:
         if isinstance(self.document, Withdrawal):
             facts["reason"] = self.document.reason
         leaf = Leaf(
-            type=LEAVES[Act(message.act)], at=view.at_text, scope=row.scope, seq=before.seq, iss=message.iss, jti=message.jti,
-            state_before=before.state if before.seq else "", state_after=row.state, facts=facts, **signed_fields(message, answer, role.value),
+            type=LEAVES[Act(message.act)], at=view.at_text, scope=row.scope, seq=before.seq,
+            iss=message.iss, jti=message.jti,
+            state_before=before.state if before.seq else "", state_after=row.state, facts=facts,
+            **signed_fields(message, answer, role.value),
         )  # fmt: skip
         view.leaves.append(LeafDraft(view.next_index, row.scope, before.seq, message.iss, message.jti, 0, leaf_bytes(leaf)))
         return view.leaves[-1].data

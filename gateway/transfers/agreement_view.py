@@ -24,6 +24,7 @@ def agreement_json(row: AgreementRow, founding: Agreement | None = None) -> dict
         "source": row.source,
         "accepting": row.accepting,
         "state": row.state,
+        "versions": row.versions,
         "suspended_by": suspended,
         "terms": _shown(terms, row.document) if terms is not None else None,
         "proposed": _shown(json.loads(row.proposed_terms), row.proposed_document) | {"by": row.proposed_by} if row.proposed_by else None,

@@ -21,9 +21,7 @@ from gateway.transfers.case import Case
 from gateway.transfers.deadlines import CHINA
 from gateway.transfers.view import Brought, View
 
-NOT_AGREED = Refusal(
-    "transfer.no_agreement", "两行之间没有有效协议", "no agreement in force lets this go from source to accepting bank"
-)
+NOT_AGREED = Refusal("transfer.no_agreement", "两行之间没有有效协议", "no agreement in force lets this go from source to accepting bank")
 SUSPENDED = Refusal(
     "transfer.agreement_suspended",
     "适用的协议现已暂停;期限之内恢复后可再确认",

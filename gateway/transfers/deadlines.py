@@ -4,6 +4,7 @@ Past the last year of the holiday table a weekday deadline is given, marked prov
 computed again when the table has grown.  A deadline is the end of its day at +08:00.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 
@@ -25,10 +26,23 @@ WORKING_DAYS: dict[State, int] = {
 """Defaults; a deployment's settings may give others."""
 
 
+PUBLISHED: Callable[[date], bool] = chinese_calendar.is_workday
+"""True where people work on a day; raises NotImplementedError past the last year it knows."""
+_table = PUBLISHED
+
+
+def use_table(table: Callable[[date], bool]) -> Callable[[date], bool]:
+    """Go by another holiday table from now on; the one used before is given back."""
+    global _table
+    before, _table = _table, table
+    add_working_days.cache_clear()
+    return before
+
+
 def is_working_day(day: date) -> tuple[bool, bool]:
     """Whether people work on `day`, and whether that is only a guess (past the holiday table)."""
     try:
-        return bool(chinese_calendar.is_workday(day)), False
+        return _table(day), False
     except NotImplementedError:
         return day.weekday() < 5, True
 

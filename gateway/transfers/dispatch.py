@@ -314,7 +314,9 @@ class Dispatcher:
             "envelope": signed.data.decode("ascii") if signed is not None else "",
             "leaf": base64.b64encode(leaf).decode("ascii"),
             "proof": await self.ledger.proof(transfer.leaf, size),
-            "leaves": await self._earlier(transfer, [*([signed.data.decode("ascii")] if signed is not None else []), *brought.values()], size),
+            "leaves": await self._earlier(
+                transfer, [*([signed.data.decode("ascii")] if signed is not None else []), *brought.values()], size
+            ),
         }
 
     async def _earlier(self, transfer: TransferRow, tokens: Collection[str], size: int) -> list[Json]:

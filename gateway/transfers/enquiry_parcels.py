@@ -16,6 +16,7 @@ from gateway.model.ports import Clock, IdSource
 from gateway.model.scopes import ASKED_EVENT, ConsentState
 from gateway.storage.database import Database
 from gateway.storage.rows import ConsentRow, EnquiryRow, OwedRow
+from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.case import utc_text
 from gateway.transfers.enquiry import enquiry_json
 from gateway.transfers.log_reading import LogReading
@@ -62,17 +63,23 @@ class EnquiryParcels:
             if name == "envelope" and (iss, jti) in signers
         }
         size, _ = await self.ledger.head()
-        leaf = (await self.reading.entries(row.leaf, row.leaf + 1))[0]
+        index = await self._spoken(row, set(map(str, envelopes.values())))
+        leaf = (await self.reading.entries(index, index + 1))[0]
         body: dict[str, Json] = {
             "v": 1,
             "event": owed.event,
             "enquiry": enquiry_json(row),
             "envelopes": envelopes,
             "leaf": base64.b64encode(leaf).decode("ascii"),
-            "proof": await self.ledger.proof(row.leaf, size),
+            "proof": await self.ledger.proof(index, size),
         }
         name = "case" if asked else "notice"
         return [Content(name, jcs(body), MEDIA_JSON, self.ids.secret())], originals
+
+    async def _spoken(self, row: EnquiryRow, tokens: set[str]) -> int:
+        """Where the leaf stands that holds what is shown; it need not be the last one: a deadline may have been computed again since."""
+        found = [index for _, index, raw in await self.reading.scope(row.id) if parse_leaf(raw).envelope in tokens]
+        return found[-1] if found else row.leaf
 
     async def _row(self, enquiry: str) -> EnquiryRow:
         rows = await self.database.fetch("enquiries_by_id", ids=json.dumps([enquiry]))

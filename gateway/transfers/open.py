@@ -81,7 +81,9 @@ class Opening:
         case.move(State.DELIVERING if self.intake is not None else State.CONFIRMING)
         extra = {"rows": self.intake.report} if self.intake is not None else {}
         answer = Answer(STATUS_OPENED, jcs_known(case.body(self.message, extra)), self.secret, view.next_index)
-        leaf = log_act(case, self.message, answer, ("transfer.requested",), "", facts={"source": case.row.source, "accepting": case.row.accepting})
+        leaf = log_act(
+            case, self.message, answer, ("transfer.requested",), "", facts={"source": case.row.source, "accepting": case.row.accepting}
+        )
         if self.intake is not None:
             case.hold_outcomes(case.row.leaf)
             case.owe(self.owed_jti, case.row.accepting, "forward", "case", {})

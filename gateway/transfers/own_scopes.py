@@ -23,7 +23,7 @@ from gateway.recognition.agreement import any_between
 from gateway.storage.database import Database
 from gateway.storage.rows import ConsentRow, ContentRow, EnquiryRow, PartKeyRow
 from gateway.transfers.acts import UNKNOWN, Presiding
-from gateway.transfers.agreement_acts import Agreeing, read_agreement_document
+from gateway.transfers.agreement_acts import AGREEMENT_ACTS, Agreeing, read_agreement_document
 from gateway.transfers.agreements import day_of
 from gateway.transfers.case import utc_text
 from gateway.transfers.consents import ConsentGiven, ConsentTakenBack
@@ -33,6 +33,7 @@ from gateway.transfers.registry import Registry
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.vault import Vault
 
+OWN_SCOPE_ACTS: Final = frozenset({Act.CONSENT, Act.CONSENT_WITHDRAW, Act.ENQUIRE, Act.LIST}) | AGREEMENT_ACTS
 PURPOSES: Final = frozenset({"listing", "recognition", "credit_recognition"})
 """What a consent may be for so that the source bank can be asked under it: the list alone, or the recognition it is asked for."""
 
@@ -65,7 +66,7 @@ class OwnScopes:
         """Whether the message is about an enquiry.  One that exists never goes away."""
         return await self._enquiry_row(message.scp) is not None
 
-    async def agreeing(self, message: VerifiedMessage, secret: bytes) -> Change:
+    async def _agreeing(self, message: VerifiedMessage, secret: bytes) -> Change:
         """An act on an agreement.  Raises StorageError, TransferLogError."""
         if not is_agreement_scope(message.scp):
             return Unread(message, secret, UNKNOWN, (), self.presiding)
@@ -89,6 +90,8 @@ class OwnScopes:
                     return await self._taken_back(message, secret)
                 case Act.ENQUIRE:
                     return self._asking(message, secret)
+                case act if act in AGREEMENT_ACTS:
+                    return await self._agreeing(message, secret)
                 case _:
                     return await self._answered(message, secret)
         except (TransferLogError, StorageError):

@@ -25,14 +25,13 @@ from gateway.model.documents import Clearance, Confirmation, Consent, Correction
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
 from gateway.model.transfer import Act, Refusal, transfer_id
-from gateway.recognition.statement import is_statement_scope
 from gateway.recognition.agreement import year_capped
+from gateway.recognition.statement import is_statement_scope
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, MessageRow, OutcomeRow, TransferRow
 from gateway.transfers import corrections
 from gateway.transfers.acts import Effect, PartyAct, RefusedAct, known_answer
-from gateway.transfers.agreement_acts import AGREEMENT_ACTS
 from gateway.transfers.agreements import day_of
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import parties_of, utc_text
@@ -44,7 +43,7 @@ from gateway.transfers.intake import Asked, Intake, Reader, empty_item
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.notes import Noted
 from gateway.transfers.open import Confirmed, Opening, confirm
-from gateway.transfers.own_scopes import OwnScopes
+from gateway.transfers.own_scopes import OWN_SCOPE_ACTS, OwnScopes
 from gateway.transfers.papers import check_agreement, check_consent, read_identity, read_papers
 from gateway.transfers.registry import Registry
 from gateway.transfers.state_watch import StateWatch
@@ -55,6 +54,8 @@ from gateway.transfers.vault import Vault
 from gateway.transfers.view import Wants
 
 NO_MANIFEST = PartManifest()
+WORDS = frozenset({Act.STATEMENT_SIGN, Act.STATEMENT_DISPUTE})
+"""What a bank says of a statement."""
 REGIONAL = "regional"
 
 
@@ -118,12 +119,8 @@ class Receiver:
                     return await self._opening(message, secret)
                 case Act.NOTED:
                     return await self._noted(message, secret, wants)
-                case act if act in AGREEMENT_ACTS:
-                    return await self._own_scopes.agreeing(message, secret)
-                case Act.CONSENT | Act.CONSENT_WITHDRAW | Act.ENQUIRE | Act.LIST:
-                    return await self._own_scopes.change(message, secret)
-                case Act.STATEMENT_SIGN | Act.STATEMENT_DISPUTE:
-                    return await self.statements.said(message, secret, self._presiding)
+                case act if act in OWN_SCOPE_ACTS | WORDS:
+                    return await self._own_scope(message, secret)
                 case Act.DECLINE if await self._own_scopes.asked(message):
                     return await self._own_scopes.change(message, secret)
                 case Act.CLEAR if outcomes := await self._outcomes(message.scp):
@@ -141,6 +138,11 @@ class Receiver:
         except GatewayError as error:
             return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants, self._presiding)
         return PartyAct(message, secret, effect, wants, self._presiding, self.ids.jti, contents)
+
+    async def _own_scope(self, message: VerifiedMessage, secret: bytes) -> Change:
+        if message.act in WORDS:
+            return await self.statements.said(message, secret, self._presiding)
+        return await self._own_scopes.change(message, secret)
 
     async def _noted(self, message: VerifiedMessage, secret: bytes, wants: Wants) -> Change:
         if is_state_scope(message.scp):
@@ -205,7 +207,8 @@ class Receiver:
             intake = self.reader.read(message.contents["part"].data, _manifest(message), asked)
         key, part_key = self.vault.new_part(transfer, utc_text(now))
         contents = [*message.contents.values(), self._own("envelope", message.token.encode(), "application/jose")]
-        rows = self.vault.seal(key, transfer, message.iss, message.jti, contents)
+        known = {entry["name"]: entry["sd"] for entry in message.claims["con"]}
+        rows = self.vault.seal(key, transfer, message.iss, message.jti, contents, known)
         if intake is not None:
             rows += self.vault.seal(key, transfer, GATEWAY_ID, transfer, self._made(intake))
         return Opening(

@@ -6,6 +6,7 @@ once.  The part id is the transfer id: one learner, one case, one key.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.sealing import KeyEncryptionKey, PartKey
@@ -17,6 +18,7 @@ from gateway.storage.database import Database
 from gateway.storage.rows import ContentRow, PartKeyRow
 
 NONCE_BYTES = 12
+NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
 
 
 class Vault:
@@ -39,11 +41,13 @@ class Vault:
             raise StorageError("storage.erased", "该分件已被删除", "the part has been erased")
         return self._key.open_part_key(transfer, PartKeyRow(*rows[0]).wrapped)
 
-    def seal(self, key: PartKey, transfer: str, iss: str, jti: str, contents: Iterable[Content]) -> tuple[ContentRow, ...]:
-        """Content rows of one message."""
-        return tuple(self._seal(key, transfer, iss, jti, content) for content in contents)
+    def seal(
+        self, key: PartKey, transfer: str, iss: str, jti: str, contents: Iterable[Content], known: Mapping[str, str] = NOTHING_KNOWN
+    ) -> tuple[ContentRow, ...]:
+        """Content rows of one message.  `known`: digests by name that were just compared with these very contents."""
+        return tuple(self._seal(key, transfer, iss, jti, content, known.get(content.name)) for content in contents)
 
-    def _seal(self, key: PartKey, transfer: str, iss: str, jti: str, content: Content) -> ContentRow:
+    def _seal(self, key: PartKey, transfer: str, iss: str, jti: str, content: Content, sd: str | None) -> ContentRow:
         name = f"{iss}/{jti}/{content.name}"
         return ContentRow(
             iss=iss,
@@ -52,7 +56,7 @@ class Vault:
             transfer=transfer,
             part_id=transfer,
             media_type=content.media_type,
-            sd=salted_digest(content.secret, content.data),
+            sd=sd or salted_digest(content.secret, content.data),
             length=len(content.data),
             sealed=key.seal(name, content.secret + content.data, self._ids.secret()[:NONCE_BYTES]),
         )

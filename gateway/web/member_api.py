@@ -89,6 +89,8 @@ async def read_body(request: web.Request) -> bytes:
     """The body, bounded in bytes and time.  Raises FormatError; HTTPRequestEntityTooLarge, HTTPRequestTimeout."""
     if (request.content_length or 0) > request.client_max_size:  # told beforehand: no need to wait for it
         raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
+    if request.content.is_eof():  # it came with its head: there is nothing to wait for
+        return await request.read()
     try:
         async with asyncio.timeout(BODY_S):
             return await request.read()

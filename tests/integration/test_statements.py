@@ -140,8 +140,11 @@ def test_statement_when_a_case_moves_on_then_the_next_month_brings_a_new_revisio
             assert (await old.sign()).status == 200
             world.clock.advance(days=1)
             await world.gateway.watch.look()  # nobody has answered: held
-            await month_over(world, days=31)
+            world.clock.advance(days=20)
+            await world.gateway.watch.look()  # and then expired
+            await month_over(world, days=11)
             row = row_of(found)
+            assert figures(row)["closed_by_reason"]["expired"]["items"] == 1
             assert (row.revision, row.state, row.signed_source) == (2, "issued", "")
             assert (await old.sign()).code == "transfer.stale_version"
             owed = [OwedRow(*each) for each in found.rows("SELECT * FROM owed WHERE transfer = ? ORDER BY number", SCOPE)]

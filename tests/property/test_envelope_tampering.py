@@ -78,13 +78,13 @@ def test_open_envelope_when_a_member_signs_any_payload_then_raises_only_its_erro
 @settings(max_examples=50)
 @given(contents)
 def test_message_when_sent_over_http_and_in_files_then_arrives_unchanged(sent: tuple[Content, ...]) -> None:
-    over_http = sealed(contents=sent, act="enquire")
+    over_http = sealed(contents=sent, act="expire")
     form = to_http(over_http, sent)
     read = from_http(form.headers, form.parts)
     message = unseal(read.token, read.contents, keys=find, audience="CN-YRD", http=TARGET)
     assert tuple(message.contents.values()) == sent
 
-    in_files = sealed(contents=sent, act="enquire", http=None)
+    in_files = sealed(contents=sent, act="expire", http=None)
     read = from_files("m", dict(to_files("m", in_files, sent)))
     again = unseal(read.token, read.contents, keys=find, audience="CN-YRD", http=None)
     assert tuple(again.contents.values()) == sent

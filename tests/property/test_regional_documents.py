@@ -154,6 +154,17 @@ DOCUMENTS = st.one_of(
     st.builds(d.Withdrawal, REASONS, NONE | TEXT),
     st.builds(d.ConsentWithdrawal, IDS, REASONS, NONE | TEXT),
     st.builds(d.Enquiry, MEMBERS, MOMENTS),
+    st.builds(
+        d.AgreementTerms,
+        st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True),
+        st.integers(1, 9999),
+        *[MEMBERS] * 2,
+        st.lists(st.sampled_from([kind.value for kind in Kind]), min_size=1, unique=True).map(tuple),
+        *[DAYS] * 2,
+        *[NONE | st.sampled_from(["0", "6", "20.5", "9999.99"])] * 2,
+        NONE | TEXT,
+    ),
+    st.builds(d.AgreementSignature, st.integers(1, 9999), st.from_regex(r"[0-9a-f]{64}", fullmatch=True)),
     st.builds(d.Listing, DAYS, st.lists(LISTED, max_size=4, unique_by=lambda each: each.record).map(tuple)),
 )
 WRITTEN = st.one_of(

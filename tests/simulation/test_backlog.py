@@ -6,7 +6,7 @@ import pytest
 
 from gateway.simulator import backlog
 from gateway.simulator.backlog import in_order, run
-from gateway.simulator.checkers import Evidence
+from gateway.simulator.testimony import Evidence
 
 OWED = 60
 MINUTES = 60

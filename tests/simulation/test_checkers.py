@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from gateway.simulator import checkers, region
-from gateway.simulator.checkers import CHECKERS, Evidence, change_found, check_all
+from gateway.simulator.checkers import CHECKERS, check_all
 from gateway.simulator.faults import HOURS
 from gateway.simulator.forgetting import Lost
+from gateway.simulator.log_checkers import change_found
 from gateway.simulator.scenario import run
+from gateway.simulator.testimony import Evidence
 from gateway.storage.rows import DifferenceRow
 from gateway.transferlog.audit import AuditReport, Finding
 from gateway.transferlog.leaf import Leaf, leaf_bytes, parse_leaf
@@ -133,7 +135,7 @@ def test_bookings_when_one_bank_lacks_its_own_then_found(evidence: Evidence) -> 
     bank = evidence.banks[case["source"]].bank
     posted = bank.posted.pop((transfer, "source"))
     try:
-        assert any("booked as source nothing" in sentence for sentence in checkers.banks_agree(evidence))
+        assert any("booked as source 0" in sentence for sentence in checkers.banks_agree(evidence))
     finally:
         bank.posted[transfer, "source"] = posted
 
@@ -172,7 +174,9 @@ def test_decision_when_the_source_bank_heard_another_then_told(evidence: Evidenc
 
 
 def test_decision_when_logged_twice_or_taken_twice_then_told(evidence: Evidence) -> None:
-    member, record = next((member, record) for member, record in evidence.banks.items() if any(row.act == "decide" for row in record.outbox))
+    member, record = next(
+        (member, record) for member, record in evidence.banks.items() if any(row.act == "decide" for row in record.outbox)
+    )
     row = next(row for row in record.outbox if row.act == "decide" and row.state == "done")
     twice = replace(evidence, banks={**evidence.banks, member: replace(record, outbox=[*record.outbox, row])})
     assert any("decisions were taken" in sentence for sentence in checkers.nothing_decided_twice(twice))

@@ -8,8 +8,9 @@ from support.region import START, trust_data
 
 from gateway.federation.registry import TrustFile
 from gateway.mapping.schema import Standard
-from gateway.simulator.checkers import Evidence, no_outcome_twice
+from gateway.simulator.checkers import no_outcome_twice
 from gateway.simulator.reckoning import Export
+from gateway.simulator.testimony import Evidence
 from gateway.system import data_folder
 from gateway.transferlog.audit import AuditReport
 from gateway.transferlog.leaf import Leaf, leaf_bytes

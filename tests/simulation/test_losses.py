@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.simulator import region
-from gateway.simulator.checkers import Evidence
 from gateway.simulator.faults import Kind, Plan, draw
 from gateway.simulator.scenario import run
+from gateway.simulator.testimony import Evidence
 from gateway.transfers import reconciling
 
 SEEDS = range(1, 40)

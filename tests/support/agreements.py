@@ -7,6 +7,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any
 
+from support.auditor import shanghai_part
 from support.region import Heard, Message, World
 
 from gateway.federation.members import TrustData
@@ -102,3 +103,14 @@ def agreed(answer: Mapping[str, Any], scope: str) -> Mapping[str, Any]:
     """One of a listing."""
     (found,) = (each for each in answer["agreements"] if each["agreement"] == scope)
     return json.loads(json.dumps(found))
+
+
+def opening(world: World, *records: str, **changes: object) -> Message:
+    wanted = records or (f"SHC{world.ids.chance.randrange(10**11):011d}",)
+    return world.request(SOURCE, ACCEPTING, wanted, shanghai_part(*wanted), **changes)
+
+
+async def opens(world: World, *records: str) -> str:
+    """`open`, or why not."""
+    heard = await world.send(opening(world, *records))
+    return "open" if heard.status == 202 else heard.code

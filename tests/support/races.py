@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,6 +93,13 @@ class Score:
     seconds: float = 0.0
 
 
+class Gone(asyncio.Protocol):
+    """Nobody is there."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 class Node:
     """A gateway on a port of its own that dies and comes back."""
 
@@ -105,16 +112,38 @@ class Node:
         self.gateway: Gateway | None = None
         self.mortal: Mortal | None = None
         self.kills = 0
+        self._serve: Callable[[], Any] | None = None
+        self._lines: list[Any] = []
 
     async def live(self) -> None:
-        """Until cancelled: up, dead, up again."""
-        while True:
-            self.dying.clear()
-            async with self._standing():
-                self.up.set()
-                await self.dying.wait()
-                self.up.clear()
-                self.kills += 1
+        """Until cancelled: up, dead, up again.  The port stays ours; while the node is dead whoever calls is cut off."""
+        listener = await asyncio.get_running_loop().create_server(self._line, "127.0.0.1", self._port, reuse_address=True)
+        try:
+            while True:
+                self.dying.clear()
+                async with self._standing():
+                    self.up.set()
+                    await self.dying.wait()
+                    self.up.clear()
+                    self.kills += 1
+        finally:
+            listener.close()
+
+    def _line(self) -> asyncio.BaseProtocol:
+        if self._serve is None:
+            return Gone()
+        self._lines.append(self._serve())
+        return self._lines[-1]
+
+    async def _cut(self) -> None:
+        """Every connection is gone, as when a process dies; one that was just being let in too."""
+        self._serve = None
+        for _ in range(3):
+            for each in self._lines:
+                if each.transport is not None:
+                    each.transport.abort()
+            await asyncio.sleep(GRACE_S)
+        self._lines.clear()
 
     @asynccontextmanager
     async def _standing(self) -> AsyncIterator[None]:
@@ -134,11 +163,12 @@ class Node:
                 async with asyncio.TaskGroup() as tasks:
                     running = tasks.create_task(gateway.run())
                     await gateway.parts.ready.wait()
-                    await web.TCPSite(runner, "127.0.0.1", self._port, reuse_address=True).start()
-                    self.gateway = gateway
-                    yield
-                    running.cancel()
-                    await runner.cleanup()
+                    self.gateway, self._serve = gateway, runner.server
+                    try:
+                        yield
+                    finally:
+                        running.cancel()
+                        await self._cut()
             finally:
                 await runner.cleanup()
                 await gateway.database.close()

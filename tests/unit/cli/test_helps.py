@@ -17,7 +17,8 @@ from gateway.cli.reference import page
 
 ROOT = Path(__file__).parents[3]
 WANTED = {
-    "ceg version", "ceg serve", "ceg connector", "ceg connector quarantine list", "ceg connector quarantine show", "ceg demo", "ceg doctor", "ceg map explain", "ceg map check", "ceg keys generate",
+    "ceg version", "ceg serve", "ceg connector", "ceg connector quarantine list", "ceg connector quarantine show",
+    "ceg demo", "ceg doctor", "ceg map explain", "ceg map check", "ceg keys generate",
     "ceg keys list", "ceg keys show",
     "ceg member list", "ceg member show", "ceg log head", "ceg log prove", "ceg log verify", "ceg transfer submit", "ceg transfer list",
     "ceg transfer show", "ceg transfer watch", "ceg transfer evidence",

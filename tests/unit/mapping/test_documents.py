@@ -12,6 +12,8 @@ from gateway.mapping.documents import kind_of, read, write
 from gateway.mapping.schema import Standard
 from gateway.model.documents import (
     Acknowledgement,
+    AgreementSignature,
+    AgreementTerms,
     Confirmation,
     ConfirmationItem,
     Consent,
@@ -63,6 +65,8 @@ POSTING = Posting("", "B-9", NOON, ("R-1",))
 LISTED = ListedRecord("R-1", "COURSE", "管理学", "2023-06", "4 学分;64 学时")
 LISTING = Listing(date(2026, 11, 21), (LISTED, ListedRecord("R-2", "SKILL_CERT", "养老护理员", "", "")))
 
+AGREEMENT = AgreementTerms("A-1", 2, "CN-31", "CN-32", ("COURSE", "SKILL_CERT"), date(2026, 9, 1), date(2029, 8, 31))
+
 DOCUMENTS: list[Document] = [
     IDENTITY,
     Identity("110101199003071233", "王强"),
@@ -85,6 +89,9 @@ DOCUMENTS: list[Document] = [
     Enquiry("CN-31", NOON),
     LISTING,
     Listing(date(2024, 6, 30), ()),
+    AGREEMENT,
+    dataclasses.replace(AGREEMENT, item_credits_max="6", learner_year_credits_max="20.5", text="两行商定"),
+    AgreementSignature(2, "0f" * 32),
 ]
 
 
@@ -137,6 +144,13 @@ def test_write_when_accounts_come_in_another_order_then_the_same_bytes() -> None
         (Withdrawal("", "why"), "/withdrawal/text", "standard.structure"),
         (Order("other", "", "q3vYk2mT7Zr-0aB_c9dE1x"), "/withdrawal/message", "standard.value"),
         (ConsentWithdrawal("", "other", ""), "/consentWithdrawal/reason", "standard.structure"),
+        (dataclasses.replace(AGREEMENT, agreement_id="协议 1"), "/agreement/agreementId", "standard.value"),
+        (dataclasses.replace(AGREEMENT, version=0), "/agreement/version", "standard.value"),
+        (dataclasses.replace(AGREEMENT, kinds=()), "/agreement/kinds", "standard.structure"),
+        (dataclasses.replace(AGREEMENT, kinds=("COURSE", "COURSE")), "/agreement/kinds/kind[2]", "standard.duplicate"),
+        (dataclasses.replace(AGREEMENT, kinds=("POINTS",)), "/agreement/kinds/kind", "standard.value"),
+        (dataclasses.replace(AGREEMENT, item_credits_max="-1"), "/agreement/itemCreditsMax", "standard.value"),
+        (AgreementSignature(2, "0F" * 32), "/agreementSignature/digest", "standard.value"),
         (ConsentWithdrawal("C 1", "other", ""), "/consentWithdrawal/consentId", "standard.value"),
         (Enquiry("Shanghai", NOON), "/enquiry/source", "standard.value"),
         (Listing(date(2026, 11, 21), (LISTED, LISTED)), "/listing/items/item[2]", "standard.duplicate"),

@@ -2,22 +2,24 @@
 
 from hashlib import sha256
 
-from gateway.model.scopes import ENQUIRY_EVENTS, EnquiryState, consent_scope, enquiry_id
+from gateway.model.scopes import ENQUIRY_EVENTS, EnquiryState, agreement_scope, consent_scope, enquiry_id, is_agreement_scope
 from gateway.model.transfer import transfer_id
 
 
 def test_ids_when_computed_by_hand_then_equal() -> None:
-    """PR-102, PR-111: the bytes are those of RFC 8785."""
+    """PR-102, PR-111, PR-220: the bytes are those of RFC 8785."""
     assert consent_scope("CN-31", "授权 1") == sha256('["ceg-consent","CN-31","授权 1"]'.encode()).hexdigest()
     assert enquiry_id("CN-31", "abc") == sha256(b'["ceg-enquiry","CN-31","abc"]').hexdigest()
+    assert agreement_scope("CN-31", "CN-32", "A-1") == "agreement:" + sha256(b'["ceg-agreement","CN-31","CN-32","A-1"]').hexdigest()
+    assert [is_agreement_scope(scope) for scope in (agreement_scope("CN-31", "CN-32", "A-1"), "a" * 64, None)] == [True, False, False]
 
 
 def test_ids_when_of_different_things_then_different() -> None:
     found = {
         consent_scope("CN-31", "x"), consent_scope("CN-32", "x"), consent_scope("CN-3", "1x"), consent_scope('CN-31","x', ""),
-        enquiry_id("CN-31", "x"), transfer_id("CN-31", "x"),
+        enquiry_id("CN-31", "x"), transfer_id("CN-31", "x"), agreement_scope("CN-31", "x", ""), agreement_scope("x", "CN-31", ""),
     }  # fmt: skip
-    assert len(found) == 6
+    assert len(found) == 8
 
 
 def test_events_when_listed_then_one_for_the_question_and_one_for_each_end() -> None:

@@ -1,4 +1,4 @@
-"""Statements per ordered pair and month; points of an item, likely twins among weak outcomes, flags on outcomes.  Expand only."""
+"""Statements per ordered pair and month, and the points of an item.  Expand only."""
 
 from alembic import op
 
@@ -16,5 +16,4 @@ def upgrade() -> None:
         "leaf BIGINT NOT NULL, jti TEXT NOT NULL, sd TEXT NOT NULL, figures TEXT NOT NULL, "
         "signed_source TEXT NOT NULL, signed_accepting TEXT NOT NULL, disputed TEXT NOT NULL)"
     )
-    op.execute("CREATE INDEX transfer_by_pair ON transfer (source, accepting, opened_at)")
     op.execute("ALTER TABLE item ADD COLUMN points TEXT")

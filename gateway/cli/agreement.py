@@ -1,0 +1,372 @@
+"""`ceg agreement`: who recognises what from whom.  Look, propose, sign, suspend, resume, end, as a party."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from rich.console import Console
+
+from gateway.cli.exits import exit_of
+from gateway.cli.faults import CliError
+from gateway.cli.helps import Command, about, group
+from gateway.cli.log import Data
+from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
+from gateway.cli.screen import Screen, facts, table
+from gateway.cli.sources import trust_of
+from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
+from gateway.client.orders import Operator
+from gateway.client.prepared import Submitted
+from gateway.client.reading import problem_error
+from gateway.client.receipts import Judge
+from gateway.errors import TransferError
+from gateway.federation.channels.https import HttpsChannel
+from gateway.federation.channels.reading import http_session
+from gateway.mapping.documents import read, write
+from gateway.mapping.schema import Standard
+from gateway.model.documents import AgreementSignature, AgreementTerms, Withdrawal
+from gateway.model.scopes import agreement_scope
+from gateway.model.transfer import Act
+from gateway.recognition.agreement import Agreement
+from gateway.system import SystemClock, SystemIds, data_folder
+
+HERE = "--url https://gw.example --member CN-31 --key-file m.pem"
+STATES = {"proposed": "待签署 proposed", "signed": "已签署 signed", "ended": "已终止 ended"}
+REASON_CHARS_MAX = 500
+app = group(
+    "互认协议:查看、提议、签署、暂停、恢复、终止。",
+    "Recognition agreements: look, propose, sign, suspend, resume, end.",
+    f"ceg agreement list {HERE}",
+    f"ceg agreement sign A-1 {HERE}",
+)
+Id: TypeAlias = Annotated[
+    str, typer.Argument(metavar="ID", help="协议编号,或其范围的开头。 / The agreement's id, or the beginning of its scope.")
+]
+Reason: TypeAlias = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="理由;不得含个人信息。 / Why. Nothing personal.")
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The options of whatever signs."""
+
+    where: Where
+    trust_file: Path | None
+    registry_key: Path | None
+    yes: bool
+    dry_run: bool
+
+
+@app.command(
+    "list",
+    cls=Command,
+    help=about(
+        "列出协议:何者有效,何者待签署,谁暂停。",
+        "List agreements: in force, waiting for a signature, suspended.",
+        "ceg agreement list --config gateway.toml",
+        f"ceg agreement list {HERE} --json",
+        more_zh="给 --url 时为本行的协议;否则直接读节点的数据库与信任文件。",
+        more_en="With --url our own ones; else those in the node's database and its trust file.",
+    ),
+)
+def list_agreements(
+    url: Url = "",
+    member: MemberId = "",
+    key_file: KeyFile = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """Every agreement the asker may see."""
+    screen = Screen.open(as_json, no_color)
+    found = _found(Where(url, member, key_file, config, data))
+    screen.emit(found, lambda console: _draw_list(console, found))
+
+
+@app.command(
+    "show",
+    cls=Command,
+    help=about(
+        "显示一份协议的全部条款与待签署的提议。",
+        "Show one agreement whole: its terms, and what is proposed.",
+        "ceg agreement show A-1 --config gateway.toml",
+        f"ceg agreement show CN-31-CN-32 {HERE}",
+    ),
+)
+def show(
+    id: Id,
+    url: Url = "",
+    member: MemberId = "",
+    key_file: KeyFile = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """One of them."""
+    screen = Screen.open(as_json, no_color)
+    found = _one(_found(Where(url, member, key_file, config, data)), id)
+    screen.emit(found, lambda console: _draw(console, found))
+
+
+@app.command(
+    "propose",
+    cls=Command,
+    help=about(
+        "提议一份协议,或现有协议的下一版;对方签署之后才生效。",
+        "Propose an agreement or its next version; the other party signs.",
+        f"ceg agreement propose A-1 --source CN-31 --accepting CN-32 --kind COURSE --since 2026-09-01 --until 2029-08-31 {HERE}",
+        f"ceg agreement propose A-1 --source CN-31 --accepting CN-32 --kind COURSE --kind MOOC --since 2026-09-01 "
+        f"--until 2029-08-31 --item-credits-max 6 --learner-year-credits-max 20 --dry-run {HERE}",
+        more_zh="版本号自动为曾提议的最高版本加一。签署之前,原有版本照旧有效。",
+        more_en="The version is one more than the highest ever proposed. Until it is signed the one before stands.",
+    ),
+)
+def propose(
+    id: Annotated[str, typer.Argument(metavar="ID", help="协议编号。 / The agreement's id.")],
+    source: Annotated[str, typer.Option("--source", metavar="ID", help="转出行。 / The source bank.")],
+    accepting: Annotated[str, typer.Option("--accepting", metavar="ID", help="接收行。 / The accepting bank.")],
+    kind: Annotated[list[str], typer.Option("--kind", metavar="KIND", help="成果类别,可多次。 / Achievement kind; may be repeated.")],
+    since: Annotated[str, typer.Option("--since", metavar="DATE", help="生效首日。 / First day.")],
+    until: Annotated[str, typer.Option("--until", metavar="DATE", help="生效末日。 / Last day.")],
+    url: Url,
+    member: MemberId,
+    key_file: KeyFile,
+    item_credits_max: Annotated[
+        str, typer.Option("--item-credits-max", metavar="N", help="每项学分上限。 / Most credits an item may have.")
+    ] = "",
+    learner_year_credits_max: Annotated[
+        str,
+        typer.Option("--learner-year-credits-max", metavar="N", help="每名学习者每年学分上限。 / Most credits a learner may bring a year."),
+    ] = "",
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="说明;不得含个人信息。 / Words. Nothing personal.")] = "",
+    config: Config = None,
+    trust_file: TrustPath = None,
+    registry_key: RegistryKey = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """One proposal, one verified answer."""
+    screen = Screen.open(as_json, no_color)
+    where = Where(url, member, key_file, config, None)
+    scope = agreement_scope(source, accepting, id)
+    highest = next((each["versions"] for each in _found(where) if each["agreement"] == scope), 0)
+    try:
+        period = date.fromisoformat(since), date.fromisoformat(until)
+    except ValueError:
+        raise CliError("cli.usage", "日期应写作 2026-09-01", "a date is written as 2026-09-01") from None
+    terms = AgreementTerms(
+        id, highest + 1, source, accepting, tuple(dict.fromkeys(kind)), *period, item_credits_max, learner_year_credits_max, text
+    )
+    document = write(terms)
+    read(document, AgreementTerms, Standard(data_folder("standards")))  # say what is wrong before anything is signed
+    _say(screen, Signer(where, trust_file, registry_key, yes, dry_run), Act.AGREEMENT_PROPOSE, scope, ("agreement", document), terms)
+
+
+@app.command(
+    "sign",
+    cls=Command,
+    help=about(
+        "签署对方所提议的版本:先核对其字节,再签其摘要。",
+        "Sign the proposed version, after checking its very bytes.",
+        f"ceg agreement sign A-1 {HERE}",
+        f"ceg agreement sign A-1 --dry-run {HERE}",
+        more_zh="所显示的条款读自将签署的字节本身;签署之间提议若有变,网关拒绝。",
+        more_en="The terms shown are read from the very bytes to be signed; if the proposal changes meanwhile, the gateway refuses.",
+    ),
+)
+def sign(
+    id: Id,
+    url: Url,
+    member: MemberId,
+    key_file: KeyFile,
+    config: Config = None,
+    trust_file: TrustPath = None,
+    registry_key: RegistryKey = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """One signature, one verified answer."""
+    screen = Screen.open(as_json, no_color)
+    where = Where(url, member, key_file, config, None)
+    found = _one(_found(where), id)
+    if found["proposed"] is None:
+        raise TransferError(
+            "transfer.wrong_state", "没有待签署的提议", "nothing is proposed that waits for a signature", state=found["state"]
+        )
+    document = base64.b64decode(found["proposed"]["document"])
+    terms = read(document, AgreementTerms, Standard(data_folder("standards")))
+    if agreement_scope(terms.source, terms.accepting, terms.agreement_id) != found["agreement"]:
+        raise TransferError("transfer.bad_document", "提议的文件属于另一协议", "the document proposed is about another agreement")
+    signature = write(AgreementSignature(terms.version, sha256(document).hexdigest()))
+    signer = Signer(where, trust_file, registry_key, yes, dry_run)
+    _say(screen, signer, Act.AGREEMENT_SIGN, found["agreement"], ("signature", signature), terms)
+
+
+def _simple(name: str, act: Act, zh: str, en: str, more_zh: str, more_en: str) -> None:
+    """`suspend`, `resume`, `end`: one act with a reason."""
+    example = f"ceg agreement {name} A-1 --reason 经商议 {HERE}"
+
+    @app.command(name, cls=Command, help=about(zh, en, example, more_zh=more_zh, more_en=more_en))
+    def run(
+        id: Id,
+        reason: Reason,
+        url: Url,
+        member: MemberId,
+        key_file: KeyFile,
+        config: Config = None,
+        trust_file: TrustPath = None,
+        registry_key: RegistryKey = None,
+        yes: Yes = False,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+        no_color: NoColor = False,
+    ) -> None:
+        screen = Screen.open(as_json, no_color)
+        if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
+            raise CliError("cli.usage", "须有理由(至多 500 字)", "a reason of at most 500 characters is needed")
+        where = Where(url, member, key_file, config, None)
+        found = _one(_found(where), id)
+        content = ("reason", write(Withdrawal("other", reason.strip())))
+        _say(screen, Signer(where, trust_file, registry_key, yes, dry_run), act, found["agreement"], content, None)
+
+
+_simple(
+    "suspend",
+    Act.AGREEMENT_SUSPEND,
+    "暂停一份协议:即刻不再受理新的申请。",
+    "Suspend an agreement: no new case opens under it from now on.",
+    "已开启的案件照常办理。只有暂停的一方可以恢复。",
+    "Open cases go on. Only who suspended can resume.",
+)
+_simple(
+    "resume",
+    Act.AGREEMENT_RESUME,
+    "恢复本行所暂停的协议。",
+    "Resume an agreement that we suspended.",
+    "另一方也暂停的,须待另一方恢复才再生效。",
+    "Where the other party has suspended it too, it holds again once both have resumed.",
+)
+_simple(
+    "end",
+    Act.AGREEMENT_END,
+    "终止一份协议,或不接受一份提议;不能收回。",
+    "End an agreement, or turn a first proposal down. It cannot be taken back.",
+    "已开启的案件照常办理;以后须以新编号另行提议。",
+    "Open cases go on; a later agreement needs a new id.",
+)
+
+
+def _found(where: Where) -> list[dict[str, Any]]:
+    return asyncio.run(_listed(where))
+
+
+async def _listed(where: Where) -> list[dict[str, Any]]:
+    async with where.open() as cases:
+        return list((await cases.agreements())["agreements"])
+
+
+def _one(entries: Sequence[dict[str, Any]], id: str) -> dict[str, Any]:
+    """The one with this id, else the one whose scope begins so.  Raises CliError(`cli.usage`, `cli.not_found`)."""
+    named = [each for each in entries if each["id"] == id]
+    found = named or [each for each in entries if len(id) >= 4 and each["agreement"].removeprefix("agreement:").startswith(id)]
+    if len(found) > 1:
+        raise CliError(
+            "cli.usage", "不止一份协议用此编号,请写范围的开头", "several agreements have this id: give the beginning of the scope", id=id
+        )
+    if not found:
+        raise CliError("cli.not_found", "没有此协议", "there is no such agreement", id=id)
+    return found[0]
+
+
+def _say(screen: Screen, signer: Signer, act: Act, scope: str, content: tuple[str, bytes], terms: AgreementTerms | None) -> None:
+    """Show, ask, sign, send, tell."""
+    where = signer.where
+    member, _ = where.identity()
+    judge = Judge(trust_of(screen, where.config, signer.trust_file, signer.registry_key))
+    plan: dict[str, Any] = {
+        "act": act.value, "agreement": scope, "terms": Agreement.from_terms(terms).to_mapping() if terms is not None else None,
+        "sent": False, "status": None, "code": "", "leaf": None,
+    }  # fmt: skip
+    if signer.dry_run:
+        screen.emit(plan, lambda console: _draw_plan(console, plan))
+        return
+    if not signer.yes and not screen.as_json:
+        _draw_plan(screen.err, plan)
+    screen.confirm(f"以 {member} 签署,发往 {where.base}。", f"Sign as {member} and send to {where.base}.", yes=signer.yes)
+    answer = asyncio.run(_send(where, judge, act, scope, content)).answer
+    done = plan | {"sent": True, "status": answer.status, "code": answer.code, "leaf": answer.index}
+    screen.emit(done, lambda console: _draw_plan(console, done))
+    if answer.code:
+        screen.fault(problem_error(dict(answer.body["problem"])))
+        raise typer.Exit(exit_of(answer.code))
+
+
+async def _send(where: Where, judge: Judge, act: Act, scope: str, content: tuple[str, bytes]) -> Submitted:
+    member, key = where.identity()
+    async with http_session() as session:
+        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
+        return await operator.agree(act, scope, content)
+
+
+def _draw_list(console: Console, entries: Sequence[dict[str, Any]]) -> None:
+    if not entries:
+        console.print("没有协议。 There is no agreement.")
+        return
+    shown = table("编号 Id", "转出→接收", "状态 State", "版 Ver", "至 Until", "暂停 Suspended", "待签 Proposed")
+    shown.columns[1].no_wrap = True
+    for each in entries:
+        terms, proposed = each["terms"], each["proposed"]
+        shown.add_row(
+            each["id"],
+            f"{each['source']}→{each['accepting']}",
+            STATES[each["state"]],
+            str(terms["version"]) if terms else "-",
+            terms["until"] if terms else "-",
+            ", ".join(each["suspended_by"]) or "-",
+            f"{proposed['version']} ({proposed['by']})" if proposed else "-",
+        )
+    console.print(shown)
+
+
+def _draw(console: Console, found: dict[str, Any]) -> None:
+    rows = [
+        ("范围 Scope", found["agreement"]),
+        ("编号 Id", found["id"]),
+        ("方向 Direction", f"{found['source']}→{found['accepting']}"),
+        ("状态 State", STATES[found["state"]]),
+        ("暂停 Suspended by", ", ".join(found["suspended_by"]) or "-"),
+    ]
+    console.print(facts(rows))
+    for title, terms in (("条款 Terms", found["terms"]), ("待签署 Proposed", found["proposed"])):
+        if terms is not None:
+            console.print(f"\n{title}", style="bold")
+            console.print(facts(_terms(terms)))
+
+
+def _draw_plan(console: Console, plan: dict[str, Any]) -> None:
+    result = plan["code"] or (str(plan["status"]) if plan["sent"] else "未发 not sent")
+    rows = [("动作 Act", plan["act"]), ("范围 Scope", plan["agreement"]), *(_terms(plan["terms"]) if plan["terms"] else [])]
+    console.print(facts([*rows, ("结果 Result", result), ("存证叶 Leaf", "-" if plan["leaf"] is None else str(plan["leaf"]))]))
+
+
+def _terms(terms: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("版本 Version", str(terms["version"]) if terms["version"] else "信任文件 trust file"),
+        ("成果类别 Kinds", " ".join(terms["kinds"])),
+        ("期间 Period", f"{terms['since']} – {terms['until']}"),
+        ("每项上限 Per item", terms["item_credits_max"] or "-"),
+        ("每人每年上限 Per learner and year", terms["learner_year_credits_max"] or "-"),
+        *([("摘要 Digest", terms["digest"])] if terms.get("digest") else []),
+    ]
