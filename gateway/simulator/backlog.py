@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gateway.model.documents import Correction
 from gateway.model.transfer import Act
 from gateway.simulator.banks import AT_ONCE, Mood
 from gateway.simulator.faults import DAY, FAIR, HOUR, HOURS, Plan, Tempo
@@ -29,6 +30,7 @@ from gateway.simulator.testimony import Evidence
 from gateway.simulator.virtual_loop import VirtualLoop
 
 AWAY_S = 3 * DAY
+REVOKED_EVERY = 3
 TEMPO: Tempo = replace(HOURS, storm_s=AWAY_S, watch_s=HOUR, longest_s=600.0)
 CALM = Plan(AWAY_S, FAIR, (), consent_ends=False, leaf_changed=False, holidays_known_at=None)
 
@@ -61,15 +63,22 @@ class Away(Region):
         bank.down()
         pause = plan.storm_s * 0.9 / self.transfers
         for number in range(self.transfers):
-            entry = Entry("course", f"2023{number:07d}", COURSES[number % len(COURSES)], 80)
-            learner = self._workload.learner(SHANGHAI, entry)
+            entries = [Entry("course", f"2023{number:05d}{place:02d}", COURSES[number % len(COURSES)], 80) for place in range(2)]
+            learner = self._workload.learner(SHANGHAI, *entries)
             bank.bank.enrol(learner)
             await self._workload.offer(SHANGHAI, JIANGSU, learner)
             await asyncio.sleep(pause)
+            if number % REVOKED_EVERY == 0:
+                await self._revoke(number)
         await asyncio.sleep(plan.storm_s * 0.1)
         self.probes = self._network.posts_to[JIANGSU]
         bank.allow()
         self.back_at = self._loop.time()
+
+    async def _revoke(self, number: int) -> None:
+        """One of the two records is void: a second message about this case waits behind the first."""
+        life = list(self._workload.conduct.lives.values())[number]
+        await self._banks[SHANGHAI].connector.say(Act.REVOKE, life.transfer, Correction("other", "成果作废", life.records[:1]))
 
     def _mood(self, _transfer: str, _question: str) -> Mood:
         return AT_ONCE

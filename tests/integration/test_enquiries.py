@@ -304,25 +304,23 @@ async def test_fetch_when_opened_then_shows_who_asked_in_its_own_words(tmp_path:
             assert (fetch.contents[name], fetch.sd[name]) == (message.contents[name].data, message.sd(name))
 
 
-async def test_deadline_when_only_guessed_then_computed_again_once_the_table_has_grown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(deadlines.chinese_calendar, "is_workday", _no_table)
-        deadlines.add_working_days.cache_clear()
+async def test_deadline_when_only_guessed_then_computed_again_once_the_table_has_grown(tmp_path: Path) -> None:
+    before = deadlines.use_table(_no_table)
+    try:
         async with region(tmp_path) as world:
             made = await asked(world)
             assert (await made.row()).provisional == 1
             again = Overdue(made.scope, "CN-YRD", world.ids.jti(), world.ids.jti, reschedule=True)
             assert (await world.gateway.committer.submit(again)).status == 409
-            patched.undo()
-            deadlines.add_working_days.cache_clear()
+            deadlines.use_table(before)
             await world.gateway.watch.look()
             assert (await made.row()).provisional == 0
             async with books(world) as found:
                 leaf = found.leaves()[-1]
                 assert (leaf.type, leaf.deadline, leaf.cause) == ("enquiry.rescheduled", (await made.row()).deadline, (made.scope, 0))
                 assert found.audit(world.trust).finding is None
+    finally:
+        deadlines.use_table(before)
 
 
 def _no_table(_day: date) -> bool:

@@ -3,28 +3,24 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import chinese_calendar
 import pytest
 from support.auditor import books, check_books
 from support.region import region
 from support.stages import ACCEPTING, stage
 
-from gateway.transfers.deadlines import CHINA, add_working_days, working_days_between
+from gateway.transfers.deadlines import CHINA, PUBLISHED, use_table, working_days_between
 from gateway.transfers.watch import DeadlineWatch
 
 HOLIDAYS = {date(2027, 1, 1), date(2027, 1, 4), date(2027, 1, 5)}
-KNOWN = chinese_calendar.is_workday
 
 
 def grown(day: date) -> bool:
     """The table once it knows 2027: made up, with three days free that a guess by weekday takes for working days."""
-    return KNOWN(day) if day.year < 2027 else day.weekday() < 5 and day not in HOLIDAYS
+    return PUBLISHED(day) if day.year < 2027 else day.weekday() < 5 and day not in HOLIDAYS
 
 
 @pytest.mark.parametrize("resumed", [False, True], ids=["a state's own term", "what was left of a paused review"])
-async def test_deadline_when_the_table_has_grown_then_computed_again_for_the_same_days(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumed: bool
-) -> None:
+async def test_deadline_when_the_table_has_grown_then_computed_again_for_the_same_days(tmp_path: Path, resumed: bool) -> None:
     async with region(tmp_path) as world, books(world) as found:
         world.clock.moment = datetime(2026, 12, 7, 1, tzinfo=UTC) if resumed else datetime(2026, 12, 21, 1, tzinfo=UTC)
         case = await stage(world, "reviewing")
@@ -41,13 +37,13 @@ async def test_deadline_when_the_table_has_grown_then_computed_again_for_the_sam
         size = found.size()
         await watch.look()  # the table has not grown: nothing happens
         assert (await case.row(), found.size()) == (guessed, size)
-        with monkeypatch.context() as patched:
-            patched.setattr(chinese_calendar, "is_workday", grown)
-            add_working_days.cache_clear()
+        before = use_table(grown)
+        try:
             await watch.look()
             known = await case.row()
             assert working_days_between(since, datetime.fromisoformat(known.deadline or "")) == days
-        add_working_days.cache_clear()
+        finally:
+            use_table(before)
         assert (known.provisional, known.state, known.ver) == (0, "reviewing", guessed.ver)
         later = datetime.fromisoformat(known.deadline or "").astimezone(CHINA)
         assert later > datetime.fromisoformat(guessed.deadline or "")

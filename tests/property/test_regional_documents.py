@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.sax import saxutils
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import FormatError, StandardError
@@ -277,6 +277,7 @@ def test_validate_when_a_document_is_damaged_then_both_validators_give_the_same_
     for _ in range(data.draw(st.integers(1, 2))):
         _damage(root, data)
     damaged = to_bytes(root)
+    assume(_refusal(lambda: _verdict(kind, damaged)) != "format.too_deep")  # a record put into a record: refused before any schema
     paths = _verdict(kind, damaged)
     assert all(re.fullmatch(r"/[A-Za-z0-9/\[\]@*]*", path) for path in paths)
     verdict = not paths

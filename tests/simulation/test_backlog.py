@@ -35,5 +35,7 @@ def test_backlog_when_something_is_twice_late_or_lost_then_told(kept: tuple[back
     record = evidence.banks[backlog.JIANGSU]
     forwards = [row for row in record.inbox if row.act == "forward"]
     less = [row for row in record.inbox if row is not forwards[0]]
-    for inbox in ([*record.inbox, forwards[0]], less, list(reversed(record.inbox))):
+    scope = next(row.scope for row in record.inbox if row.act == "notify" and row.scope in evidence.cases)
+    mixed = sorted(record.inbox, key=lambda row: (row.scope == scope, -row.number if row.scope == scope else row.number))
+    for inbox in ([*record.inbox, forwards[0]], less, mixed):
         assert in_order(replace(evidence, banks={**evidence.banks, backlog.JIANGSU: replace(record, inbox=inbox)}), OWED) != []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,15 @@ from gateway.transferlog.audit import AuditReport, Finding
 from gateway.transferlog.leaf import Leaf, leaf_bytes, parse_leaf
 
 SEED = 6
+UNSIGNED: dict[str, Any] = {
+    "envelope": "",
+    "kid": "",
+    "answer": "",
+    "status": None,
+    "content": (),
+    "role": "gateway",
+    "cause": ("ab" * 32, 0),
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +109,13 @@ SPOILS: dict[str, Callable[[Evidence], Evidence]] = {
     "credits_conserved": other_totals,
     "banks_agree": another_award,
     "by_the_table": another_way,
+    "timers_hold_still": lambda evidence: replace(
+        with_leaves(evidence, replace(leaf_of(evidence, "transfer.decided"), type="transfer.expired", seq=99, **UNSIGNED)),
+        jumps=[(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))],
+    ),
+    "consents_respected": lambda evidence: with_leaves(
+        evidence, replace(leaf_of(evidence, "transfer.decided"), at="2036-01-01T00:00:00.000000Z")
+    ),
     "nothing_left_open": lambda evidence: item_open(evidence, "recalling"),
     "everything_told": lambda evidence: first_outbox(evidence, state="failed", last_error="trust.bad_signature"),
     "nothing_personal": lambda evidence: replace(evidence, logged=[{"event": "told", "who": evidence.learners[0].citizen_id}]),
