@@ -48,6 +48,22 @@ async def revoke(case: Stage, *records: str) -> Any:
     return await case.do(SOURCE, "revoke", contents=[("revocation", write(Correction("other", "成果作废", records)))])
 
 
+async def test_recall_when_the_case_is_remitted_then_void_at_once_and_nothing_of_it_is_asked_for(tmp_path: Path) -> None:
+    """PR-76."""
+    async with region(tmp_path) as world, books(world) as found:
+        case = await both_recognised(world)
+        await case.do(SOURCE, "dispute")
+        await revoke(case, case.records[0])
+        await case.do(ACCEPTING, "uphold")
+        heard = await case.do(PRESIDING, "remit")
+        first, second = heard.body["items"]
+        assert (first["state"], first["reason"], second["state"]) == ("closed", "revoked", "claimed")
+        assert "awarded" not in first
+        shown = await world.gateway.parts.status.show(case.transfer, "")
+        assert [each["state"] for each in shown["owed"] if each["event"] == "recall"] == ["cancelled"]
+        sound(world, found)
+
+
 async def both_recognised(world: World) -> Stage:
     """A settled case with two recognised items."""
     case = await stage(world, State.REVIEWING)
