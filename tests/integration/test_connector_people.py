@@ -66,20 +66,6 @@ async def test_booking_when_impossible_then_judged_and_booked_by_both_in_the_end
         assert booked[0].credits == booked[1].credits != {}
 
 
-async def test_booking_when_it_comes_during_a_dispute_then_the_notice_is_noted_and_blocks_nothing(tmp_path: Path) -> None:
-    async with region(tmp_path) as world, four_banks(world) as banks:
-        for member in (SOURCE, ACCEPTING, PRESIDING):
-            await banks.connect(member)
-        banks.banks[SOURCE]._moods = lambda _transfer, asked: Mood(timedelta(hours=1)) if asked == "post source" else AT_ONCE
-        otherwise(banks, "post accepting", "dispute")
-        opened = await banks.open(SOURCE, ACCEPTING)
-        await banks.work(SOURCE, ACCEPTING, until=lambda: _is(banks, opened.scope, "disputed"))
-        await banks.connectors[PRESIDING].say(Act.UPHOLD, opened.scope, WORDS)
-        world.clock.advance(hours=2)
-        await banks.work(SOURCE, ACCEPTING, PRESIDING, until=lambda: _is(banks, opened.scope, "settled"))
-        assert not [row for row in await world.gateway.parts.status.owed_counts() if row[1] in {"new", "ready"} and "state" not in row[0]]
-
-
 @pytest.mark.parametrize("spoiled", ["envelopes", "mapping", "part"])
 async def test_amendment_when_it_is_not_shown_to_be_the_source_banks_then_not_decided_over(tmp_path: Path, spoiled: str) -> None:
     """PR-75."""
