@@ -42,7 +42,7 @@ from gateway.storage.committer import Committer, Decided  # noqa: E402
 from gateway.storage.database import Write, load_queries  # noqa: E402
 from gateway.storage.schema import upgrade  # noqa: E402
 from gateway.storage.sqlite import SqliteDatabase  # noqa: E402
-from gateway.system import SystemClock, SystemIds, package_folder  # noqa: E402
+from gateway.system import SystemClock, SystemIds, leave_alone, package_folder  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 64
@@ -184,6 +184,7 @@ async def bench() -> None:
                 runner, floor_url, running, database = await floor_app(folder, gateway, shapes)
                 await load.run(url, 300, connections=CONNECTIONS)
                 await load.run(floor_url, 300, connections=CONNECTIONS)
+                leave_alone()
                 floors, values = [], []
                 for _ in range(ROUNDS):
                     floors.append(float(await load.run(floor_url, COUNT, connections=CONNECTIONS)))  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from gateway.cli.sources import settings_of
 from gateway.errors import GatewayError, SettingsError
 from gateway.federation.channels.reading import http_session
 from gateway.settings import Settings
-from gateway.system import SystemClock, SystemIds
+from gateway.system import SystemClock, SystemIds, leave_alone
 
 
 def serve(
@@ -50,6 +50,7 @@ async def _serve(settings: Settings, screen: Screen) -> None:
         gateway = await build(settings, session, SystemClock(), ids, chance, load_tools())
         try:
             async with serving(gateway) as addresses:
+                leave_alone()
                 announce(screen, addresses)
                 await stop.wait()
         except* OSError as group:
