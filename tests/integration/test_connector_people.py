@@ -33,11 +33,7 @@ async def test_bank_when_it_asks_back_then_supplemented_delivered_again_and_deci
         with pytest.raises(PeerError):
             await source.say(Act.SUPPLEMENT, opened.scope, WORDS)
 
-        async def asked() -> bool:
-            case = await source.store.case(opened.scope)
-            return case is not None and case.state == "supplementing"
-
-        await banks.work(SOURCE, ACCEPTING, until=asked)
+        await banks.work(SOURCE, ACCEPTING, until=lambda: _knows(banks, SOURCE, opened.scope, "supplementing"))
         await source.say(Act.SUPPLEMENT, opened.scope, WORDS, banks.banks[SOURCE].part(banks.learners[0], _records(banks)))
         await banks.work(SOURCE, ACCEPTING, until=lambda: _is(banks, opened.scope, "settled"))
         steps = await banks.steps(opened.scope)
@@ -52,18 +48,39 @@ async def test_booking_when_impossible_then_judged_and_booked_by_both_in_the_end
         otherwise(banks, "post accepting", "dispute")
         opened = await banks.open(SOURCE, ACCEPTING)
 
-        async def judged() -> bool:
-            if not await banks.state(opened.scope):
-                return False
-            shown = await world.gateway.parts.status.show(opened.scope, "")
-            return bool(shown["waiting_on"] == ["presiding"])
-
-        await banks.work(SOURCE, ACCEPTING, until=judged)
+        await banks.work(SOURCE, ACCEPTING, until=lambda: _escalated(banks, opened.scope))
         assert (opened.scope, "accepting") not in banks.banks[ACCEPTING].posted
         await banks.connectors[PRESIDING].say(Act.UPHOLD, opened.scope, WORDS)
         await banks.work(SOURCE, ACCEPTING, PRESIDING, until=lambda: _is(banks, opened.scope, "settled"))
         booked = [banks.banks[member].posted[opened.scope, role] for member, role in ((SOURCE, "source"), (ACCEPTING, "accepting"))]
         assert booked[0].credits == booked[1].credits != {}
+
+
+async def test_booking_when_it_comes_during_a_dispute_then_the_notice_is_noted_and_blocks_nothing(tmp_path: Path) -> None:
+    async with region(tmp_path) as world, four_banks(world) as banks:
+        for member in (SOURCE, ACCEPTING, PRESIDING):
+            await banks.connect(member)
+        banks.banks[SOURCE]._moods = lambda _transfer, asked: Mood(timedelta(hours=1)) if asked == "post source" else AT_ONCE
+        otherwise(banks, "post accepting", "dispute")
+        opened = await banks.open(SOURCE, ACCEPTING)
+
+        async def judged_and_told() -> bool:
+            case = await banks.connectors[SOURCE].store.case(opened.scope)
+            return bool(await _escalated(banks, opened.scope) and case is not None and case.decided_jti)
+
+        await banks.work(SOURCE, ACCEPTING, until=judged_and_told)
+        assert (opened.scope, "source") not in banks.banks[SOURCE].posted
+        await banks.connectors[PRESIDING].say(Act.UPHOLD, opened.scope, WORDS)
+        world.clock.advance(hours=2)
+        banks.banks[SOURCE]._moods = lambda _transfer, _question: AT_ONCE  # who is asked again does not think again
+
+        async def nothing_owed() -> bool:
+            open_rows = [row for row in await world.gateway.parts.status.owed_counts() if row[1] in {"new", "ready"}]
+            return await _is(banks, opened.scope, "settled") and not open_rows
+
+        await banks.work(SOURCE, ACCEPTING, PRESIDING, until=nothing_owed)
+        acts = {row.act for row in await banks.connectors[SOURCE].store.of_transfer(opened.scope)}
+        assert acts == {"request", "noted", "posted"}
 
 
 @pytest.mark.parametrize("spoiled", ["envelopes", "mapping", "part"])
@@ -73,7 +90,7 @@ async def test_amendment_when_it_is_not_shown_to_be_the_source_banks_then_not_de
         for member in (SOURCE, ACCEPTING):
             await banks.connect(member)
         opened = await banks.open(SOURCE, ACCEPTING)
-        await banks.work(SOURCE, ACCEPTING, until=lambda: _is(banks, opened.scope, "settled"))
+        await banks.work(SOURCE, ACCEPTING, until=lambda: _knows(banks, SOURCE, opened.scope, "settled"))
         source, store = banks.connectors[SOURCE], banks.connectors[ACCEPTING].store
         banks.banks[ACCEPTING]._moods = lambda _transfer, _question: Mood(timedelta(days=9))
         banks.banks[SOURCE].correct(banks.learners[0])
@@ -81,11 +98,7 @@ async def test_amendment_when_it_is_not_shown_to_be_the_source_banks_then_not_de
         part = banks.banks[SOURCE].part(banks.learners[0], records)
         await source.say(Act.AMEND, opened.scope, Correction("other", "成绩更正", records), part)
 
-        async def told() -> bool:
-            case = await store.case(opened.scope)
-            return case is not None and case.state == "disputed"
-
-        await banks.work(SOURCE, ACCEPTING, until=told)
+        await banks.work(SOURCE, ACCEPTING, until=lambda: _knows(banks, ACCEPTING, opened.scope, "disputed"))
         case = await store.case(opened.scope)
         assert case is not None
         row = next(row for row in await store.inbox_of(opened.scope) if row.act == "notify")
@@ -105,6 +118,20 @@ async def test_amendment_when_it_is_not_shown_to_be_the_source_banks_then_not_de
 
 def _records(banks: Region) -> tuple[str, ...]:
     return banks.banks[SOURCE].record_ids(banks.learners[0])
+
+
+async def _escalated(banks: Region, transfer: str) -> bool:
+    """The presiding unit is to rule: before that its word is refused."""
+    if not await banks.state(transfer):
+        return False
+    shown = await banks.world.gateway.parts.status.show(transfer, "")
+    return bool(shown["waiting_on"] == ["presiding"])
+
+
+async def _knows(banks: Region, member: str, transfer: str, state: str) -> bool:
+    """Whether the bank itself has heard: what it says next names the version that it knows."""
+    case = await banks.connectors[member].store.case(transfer)
+    return case is not None and case.state == state
 
 
 async def _is(banks: Region, transfer: str, state: str) -> bool:
