@@ -9,7 +9,7 @@ COUNT ?= 1000
 SIM_JOBS ?= 2
 RACES ?= 200
 
-.PHONY: help setup demo test sim races lint bench clean lock
+.PHONY: help setup demo test sim races breaks lint bench clean lock
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -34,6 +34,9 @@ sim: setup  ## the whole region on virtual time: COUNT seeds from FIRST on, or o
 
 races: setup  ## two to four banks race for one outcome over HTTP, the gateway killed meanwhile: RACES=200
 	@PYTHONPATH=tests $(BIN)/python -m support.races $(RACES)
+
+breaks: setup  ## break the code for each fault of the simulation, in a copy, and see a checker speak: FAULT="bank down"
+	@PYTHONPATH=tests $(BIN)/python -m support.breaks $(if $(FAULT),"$(FAULT)")
 
 lint: setup  ## style, types and layers only
 	@$(BIN)/python -m pytest -q tests/style

@@ -37,6 +37,7 @@ from gateway.mapping.engine import Mapper, load_mapper
 from gateway.mapping.schema import Standard
 from gateway.model.codes import load_code_tables
 from gateway.model.ports import Clock, IdSource
+from gateway.recognition.catalogue_load import load_folder
 from gateway.settings import Listen, Settings
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database, load_queries
@@ -45,16 +46,21 @@ from gateway.storage.sqlite import SqliteDatabase
 from gateway.system import data_folder, package_folder
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
 from gateway.transfers.access import use_assertion
+from gateway.transfers.agreements import day_of
 from gateway.transfers.answers import Answer
 from gateway.transfers.courier import Carrier, Courier, Pace, PushCarrier
 from gateway.transfers.dispatch import Dispatcher
+from gateway.transfers.estimates import Estimates
 from gateway.transfers.file_exchange import FileCarrier, FileExchange
 from gateway.transfers.intake import Reader
 from gateway.transfers.log_files import LogFiles
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.mailbox import Mailbox
+from gateway.transfers.proposals import Proposer
 from gateway.transfers.receive import Receiver
 from gateway.transfers.registry import Registry, SyncRegistry
+from gateway.transfers.rule_desk import RuleDesk
+from gateway.transfers.rule_view import RuleShelf
 from gateway.transfers.state_watch import StateWatch
 from gateway.transfers.statement_watch import StatementWatch
 from gateway.transfers.status import Status
@@ -240,10 +246,16 @@ async def wire(
     )
     committer = Committer[Change, Answer](database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max)
     vault = Vault(database, KeyEncryptionKey.load(settings.keys.master_key_file), ids)
-    dispatcher = Dispatcher(database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids)
+    codes = tools.mapper.codes
+    shelf, folder = RuleShelf(database, codes), settings.recognition.catalogue_folder
+    proposer = Proposer(database, load_folder(folder, codes) if folder is not None else None, shelf.current_rules, clock)
+    dispatcher = Dispatcher(
+        database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids, proposer
+    )
     every = timedelta(seconds=settings.delivery.digest_every_s)
     states = StateWatch(database, committer, vault, registry.active, clock, ids, every)
     statements = StatementWatch(database, committer, vault, clock, ids)
+    needed = settings.rules.approvals_needed
     receiver = Receiver(
         registry=registry,
         reader=Reader(adapters, tools.mapper, tools.standard, read_secret_file(settings.keys.nullifier_key_file), ids),
@@ -258,6 +270,7 @@ async def wire(
         ids=ids,
         states=states,
         statements=statements,
+        rules=RuleDesk(shelf, codes, tools.standard, vault, database, clock, ids, needed),
     )
     delivery = settings.delivery
     courier = Courier(
@@ -277,6 +290,7 @@ async def wire(
     parts = Parts(
         receiver=receiver,
         mailbox=Mailbox(receiver, dispatcher),
+        estimates=Estimates(adapters, tools.mapper, proposer),
         status=Status(database, reading, lambda parties: registry.trust.presiding(clock.now(), parties), lambda: registry.founding),
         reading=reading,
         ledger=ledger,
@@ -284,6 +298,8 @@ async def wire(
         heard_from=courier.heard_from,
         clocks_agree=watch.clocks_agree,
         body_bytes_max=settings.listen.body_bytes_max,
+        rules=shelf,
+        today=lambda: day_of(clock.now()),
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
     return Gateway(

@@ -8,7 +8,7 @@ this file by a test.
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import Problem, SettingsError
@@ -100,10 +100,26 @@ class Sftp(_Section):
     timeout_s: Seconds = Field(default=60.0, description="一次操作的时限 / one operation takes at most")
 
 
+class Recognition(_Section):
+    """What the gateway proposes with.  The catalogue shipped with it is a demonstration and is used only where it is named here."""
+
+    catalogue_folder: DirectoryPath | None = Field(
+        default=None, description="目录所在文件夹,空则不作测算 / folder of the catalogue; without one nothing is estimated"
+    )
+
+
 class Log(_Section):
     """The transfer log."""
 
     origin: str = Field(default="log.yrd-credit.example/gateway", description="日志名称,写入检查点 / the log's origin line")
+
+
+class Rules(_Section):
+    """Versions of recognition rules."""
+
+    approvals_needed: int = Field(
+        default=2, ge=1, le=1000, description="发布一版规则须有几家成员行批准 / members that must approve a version of the rules"
+    )
 
 
 class Settings(BaseSettings):
@@ -118,7 +134,9 @@ class Settings(BaseSettings):
     delivery: Delivery = Delivery()
     deadlines: Deadlines = Deadlines()
     sftp: Sftp = Sftp()
+    recognition: Recognition = Recognition()
     log: Log = Log()
+    rules: Rules = Rules()
 
     @classmethod
     def load(cls, file: Path | None = None, **flags: Any) -> Self:

@@ -12,7 +12,7 @@ from gateway.cli.catalogue_words import label
 from gateway.cli.faults import CliError
 from gateway.cli.helps import about
 from gateway.cli.options import AsJson, NoColor
-from gateway.cli.rule import Code, Day, From, Region
+from gateway.cli.rule_options import Code, Day, From, Region
 from gateway.cli.rule_source import learners_in, programme_of, rule_set_at
 from gateway.cli.screen import Screen
 from gateway.errors import Problem

@@ -1,18 +1,25 @@
-"""`ceg rule`: judge a rule file, tell two versions apart, see what a draft would change, find the version that holds on a day."""
+"""`ceg rule`: judge a rule file, tell two versions apart, see what a draft would change, find the version that holds on a day.
+
+What is said to a gateway about a version is in `rule_wire`.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from gateway.cli.catalogue_source import day_of, open_source, standard_codes
+from gateway.cli import rule_wire
+from gateway.cli.catalogue_source import day_of, open_source, refuse_existing, standard_codes
 from gateway.cli.catalogue_words import draw_problems, label
 from gateway.cli.exits import ExitCode
 from gateway.cli.helps import Command, about, group
 from gateway.cli.options import AsJson, NoColor
+from gateway.cli.rule_options import Code, Day, From, Old, Region, Results, RuleFile
 from gateway.cli.rule_source import past_items, programme_of, programmes_on, rule_set_at, version_at
+from gateway.cli.rule_trial import How, simulation_document, try_out
+from gateway.cli.rule_words import draw_tried, stop_at, trial_document
 from gateway.cli.screen import Screen, table
 from gateway.cli.sources import read_file
 from gateway.recognition.lifecycle import in_force
@@ -25,23 +32,13 @@ from gateway.recognition.simulate import Simulation, simulate
 SHOWN_MAX: Final = 50
 
 app = group(
-    "互认规则:检查、比较、试算、查看当日有效的版本。",
-    "Recognition rules: judge, compare, try out, find the version in force.",
+    "互认规则:检查、比较、试算、测试、提出、批准、发布。",
+    "Recognition rules: judge, compare, try out, propose, approve, publish.",
     "ceg rule lint my-rules.toml",
+    "ceg rule test my-rules.toml --results sh.json",
     "ceg rule diff old.toml new.toml",
     "ceg rule simulate --old old.toml new.toml sh.json",
 )
-
-RuleFile: TypeAlias = Annotated[Path, typer.Argument(metavar="FILE", help="规则文件(TOML)。 / A rule file (TOML).")]
-From: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--catalogue", metavar="PATH", help="目录,默认自带的演示数据。 / Catalogue; the demonstration data by default."),
-]
-Day: TypeAlias = Annotated[
-    str, typer.Option("--at", metavar="DATE", help="以此日判断,默认今天。 / Judge as of this day (2026-01-31), not today.")
-]
-Region: TypeAlias = Annotated[str, typer.Option("--region", metavar="REGION", help="省份:shanghai 等。 / Whose format, as shanghai.")]
-Code: TypeAlias = Annotated[str, typer.Option("--programme", metavar="CODE", help="目标专业。 / The target programme.")]
 
 
 @app.command(
@@ -134,7 +131,44 @@ def simulate_files(
     items = past_items(results, region, programme_of(source, new, programme, day), day)
     with screen.progress("试算 simulating") as tick:
         found = simulate(before, new, items, courses=standard_courses(source.catalogue, day), progress=lambda done: tick(done, len(items)))
-    screen.emit(_document(found), lambda console: _draw(console, found))
+    screen.emit(simulation_document(found), lambda console: _draw(console, found))
+
+
+@app.command(
+    "test",
+    cls=Command,
+    help=about(
+        "测试规则文件:检查并试算,写出提出时所附的测试单。",
+        "Test a rule file: lint and simulation in one; shows the trial to send.",
+        "ceg rule test new.toml --results sh.json",
+        "ceg rule test new.toml --old old.toml --results sh.json --results ah.csv --report report.json --json",
+        more_zh="发现任何问题时退出码为 6,不作试算。",
+        more_en="Exit code 6 if anything is found; nothing is simulated then.",
+    ),
+)
+def try_file(
+    file: RuleFile,
+    results: Results,
+    old: Old = None,
+    programme: Code = "",
+    region: Region = "",
+    catalogue: From = None,
+    at: Day = "",
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="将试算报告写入文件。 / Write the simulation's report there.")
+    ] = None,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
+    """Nothing is sent and nobody is told."""
+    screen = Screen.open(as_json, no_color)
+    if report is not None:
+        refuse_existing(report, replace_old=False)
+    tried = try_out(screen, file, How(results, old, programme, region, catalogue, at))
+    stop_at(screen, tried.findings)
+    if report is not None:
+        report.write_bytes(tried.report)
+    screen.emit(trial_document(tried), lambda console: draw_tried(console, tried))
 
 
 @app.command(
@@ -173,23 +207,6 @@ def current(
         raise typer.Exit(ExitCode.NOT_FOUND)
 
 
-def _document(found: Simulation) -> dict[str, object]:
-    return {
-        **{name: getattr(found, name) for name in ("items", "transfers", "unchanged", "gained", "lost", "moved", "changes_left_out")},
-        **{name: getattr(found, name) for name in ("without_rule", "not_exact")},
-        "credits_before": str(found.credits_before),
-        "credits_after": str(found.credits_after),
-        "changes": [
-            {**each._asdict(), "credits_before": str(each.credits_before), "credits_after": str(each.credits_after)}
-            for each in found.changes
-        ],
-        "used": dict(found.used),
-        "dead": list(found.dead),
-        "conflicts": [{"rules": list(each.rules), "items": each.items} for each in found.conflicts],
-        "gaps": [each._asdict() for each in found.gaps],
-    }
-
-
 def _draw(console: Console, found: Simulation) -> None:
     console.print(f"成果 items {found.items},转移 transfers {found.transfers}:不变 unchanged {found.unchanged},")
     console.print(f"增加 gained {found.gained},减少 lost {found.lost},改认他课 moved {found.moved}")
@@ -206,3 +223,6 @@ def _draw(console: Console, found: Simulation) -> None:
         console.print(f"相互矛盾 conflict: {clash.rules[0]} / {clash.rules[1]} ({clash.items})")
     for gap in found.gaps[:SHOWN_MAX]:
         console.print(f"没有规则 no rule: {gap.kind} {gap.title} ({gap.items})")
+
+
+app.registered_commands.extend(rule_wire.app.registered_commands)

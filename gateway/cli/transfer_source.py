@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 import typer
 
 from gateway.app import load_trust
+from gateway.cli.catalogue_source import day_of, standard_codes
 from gateway.cli.faults import CliError
 from gateway.cli.sources import open_node
 from gateway.client.reading import ReadingApi
@@ -18,6 +19,7 @@ from gateway.errors import TransferError
 from gateway.federation.channels.reading import ReadingChannel, http_session
 from gateway.system import SystemClock, SystemIds
 from gateway.transfers.registry import signed_agreements
+from gateway.transfers.rule_view import RuleShelf
 from gateway.transfers.status import EVERYBODY, PAGE_MAX, Status
 
 TIMEOUT_S = 15.0
@@ -42,6 +44,12 @@ class Cases(Protocol):
 
     async def agreements(self) -> dict[str, Any]: ...
 
+    async def rules(self) -> dict[str, Any]: ...
+
+    async def rule_file(self, id: str, version: str, accepting: str) -> bytes: ...
+
+    async def consents(self, *, cursor: str = "") -> dict[str, Any]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class OwnCases:
@@ -63,6 +71,19 @@ class OwnCases:
 
     async def agreements(self) -> dict[str, Any]:
         return await self.status.agreements(EVERYBODY)
+
+    async def rules(self) -> dict[str, Any]:
+        return {"rules": await self._shelf.rule_versions(day_of(""))}
+
+    async def rule_file(self, id: str, version: str, accepting: str) -> bytes:
+        return await self._shelf.document(await self._shelf.find(id, version, accepting))
+
+    async def consents(self, *, cursor: str = "") -> dict[str, Any]:
+        return await self.status.consents(EVERYBODY, cursor)
+
+    @property
+    def _shelf(self) -> RuleShelf:
+        return RuleShelf(self.status.database, standard_codes())
 
 
 @dataclass(frozen=True, slots=True)

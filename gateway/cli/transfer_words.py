@@ -164,7 +164,7 @@ def _until(case: Mapping[str, Any]) -> Words:
 
 
 def remarks(case: Mapping[str, Any]) -> list[Words]:
-    """What else somebody has to know: recalls, contested outcomes, a decision that nobody judged, dead letters."""
+    """What else somebody has to know: recalls, contested outcomes, likely twins, a decision that nobody judged, dead letters."""
     found: list[Words] = []
     items = case.get("items", [])
     recalling = [each["record"] for each in items if each["state"] == ItemState.RECALLING]
@@ -175,10 +175,22 @@ def remarks(case: Mapping[str, Any]) -> list[Words]:
         found.append(
             (f"成果有争议,待轮值单位裁定:{'、'.join(contested)}", f"contested, until the presiding unit clears it: {', '.join(contested)}")
         )
+    found += [_twin(each) for each in case.get("likely_twins", [])]
+    if case.get("likely_twins_more"):
+        found.append(("疑似同一成果的还有,未全列", "there are or may be more likely twins than are shown"))
     if case.get("unresolved"):
         found.append(("异议无人裁决,原认定成立", "nobody judged the dispute; the decision stands unresolved"))
     found += [_letter(each) for each in case.get("owed", []) if each.get("dead_since")]
     return found
+
+
+def _twin(hint: Mapping[str, Any]) -> Words:
+    mine, source, to = hint["record"], hint["source"], hint["accepting"]
+    why, other = ", ".join(hint["reasons"]), hint.get("other_record", "-")
+    state, leaf = hint["state"], hint["leaf"]
+    zh = f"疑似同一成果,请人核对:{mine} 与 {source} → {to} 的一项(记录 {other},{state},第 {leaf} 叶);理由:{why}"
+    en = f"likely the same achievement: {mine} and one from {source} to {to} (record {other}, {state}, leaf {leaf}); because: {why}"
+    return zh, en
 
 
 def _letter(owed: Mapping[str, Any]) -> Words:

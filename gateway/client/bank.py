@@ -15,6 +15,7 @@ from gateway.adapters.contract import FeedPart
 from gateway.model.documents import Consent, Decision, Enquiry, Identity, Listing, Request, Withdrawal
 from gateway.model.local import LocalPart, PartManifest
 from gateway.model.regional import RegionalPart
+from gateway.recognition.proposal import Proposal
 
 NO_MANIFEST = PartManifest()
 
@@ -102,6 +103,8 @@ class ReceivedCase:
     local: LocalPart
     items: tuple[OpenItem, ...]
     state: str = "reviewing"
+    proposal: Proposal | None = None
+    """What this bank's own published rules would make of it, reckoned by the gateway; None where nothing was proposed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ from gateway.model.documents import Confirmation, Consent, Decision, Identity, R
 from gateway.model.local import LocalPart, PartManifest
 from gateway.model.regional import RegionalPart
 from gateway.model.transfer import ItemState, transfer_id
+from gateway.recognition.proposal import CONTENT as PROPOSAL
+from gateway.recognition.proposal import read_proposal
 from gateway.transferlog.leaf import Leaf
 from gateway.transferlog.proof import parse_proof
 
@@ -65,6 +67,8 @@ class ForwardedCase:
     mapping: tuple[str, str]
     identity_sd: str
     leaf: Leaf
+    estimate: str = ""
+    """Digest of the proposal that the decision names; "" where there is none."""
 
     def check_consent(self, now: datetime) -> None:
         """Raises ConsentError once the learner's consent has run out."""
@@ -130,10 +134,12 @@ class CaseReader:
         regional = self._mapped(request, contents, told)
         items = _open_items(told, regional, leaf) if amended is None else ()
         local = self._local(regional, contents, {item.record for item in items} | alive)
-        case = ReceivedCase(scope, request, identity, consent, regional, local, items)
+        shown = contents.get(PROPOSAL) if amended is None else None  # an estimate of what was there before is none
+        proposal = read_proposal(shown.data) if shown is not None else None
+        case = ReceivedCase(scope, request, identity, consent, regional, local, items, proposal=proposal)
         return ForwardedCase(
             case, _sd(contents["local"]), brought.sd("part") or "", (regional.mapping_id, regional.mapping_version),
-            opening.sd("identity") or "", leaf,
+            opening.sd("identity") or "", leaf, _sd(shown) if shown is not None else "",
         )  # fmt: skip
 
     def still_consented(self, found: ForwardedCase, now: datetime) -> None:

@@ -32,7 +32,7 @@ from gateway.federation.message import HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX
 from gateway.federation.registry import TrustFile
 from gateway.model.canonical import Json
-from gateway.model.documents import Consent, Document, Withdrawal
+from gateway.model.documents import Clearance, Consent, Document, Withdrawal
 from gateway.model.transfer import TABLE, Act
 from gateway.storage.database import Write
 
@@ -126,6 +126,12 @@ class Connector:
         message = office.writer.word(act, transfer, document, claims, supply)
         ids = supply.known_ids if supply is not None else {}
         await office.commit([*Store.send(message, office.now_text()), Store.remember_ids(ids)])
+        return message
+
+    async def rule(self, outcome: str, ver: int, ruling: Clearance) -> Outgoing:
+        """As presiding unit: whose a contested outcome (`nf`) is, at the version of the contest that was looked at."""
+        message = self._office.writer.word(Act.CLEAR, outcome, ruling, {"ver": ver}, None)
+        await self._office.commit(Store.send(message, self._office.now_text()))
         return message
 
     async def reconsider(self, transfer: str) -> None:

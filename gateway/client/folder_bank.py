@@ -30,6 +30,7 @@ from gateway.client.feed_rows import KnownRows
 from gateway.client.feed_slip import period_of
 from gateway.client.feeds import Feeds, Person, Shelf
 from gateway.client.parts import compose
+from gateway.client.proposed import BY_POLICY, UNIT, by_proposal, explained
 from gateway.client.quarantine import write_doubts
 from gateway.errors import SettingsError
 from gateway.model.dates import PartialDate
@@ -38,9 +39,8 @@ from gateway.model.local import LocalLearner
 from gateway.model.ports import Clock
 from gateway.model.units import Credits
 
-UNIT: Final = "credit"
 CHINA: Final = timezone(timedelta(hours=8))
-_VERDICTS: Final = ("recognise", "refuse", "wait")
+_VERDICTS: Final = ("recognise", "refuse", "follow", "wait")
 
 
 class FolderBank:
@@ -142,20 +142,24 @@ class FolderBank:
         disputed = case.state == "disputed"  # what a person is asked to look at again no policy decides
         verdict = "wait" if disputed else found.get("verdict", policy.get("default", "wait"))
         if verdict not in _VERDICTS:
-            raise _bad_policy("verdict is recognise, refuse or wait")
+            raise _bad_policy("verdict is recognise, refuse, follow or wait")
         by = str(policy.get("decided_by", "connector"))
         now = self._clock.now().replace(microsecond=0)
-        if verdict != "wait":
+        proposed = by_proposal(case.proposal, case.items) if verdict == "follow" else None
+        if proposed is not None:
+            return Decision(case.request.programme_code, now, by, proposed)
+        if verdict in {"recognise", "refuse"}:
             recognised = verdict == "recognise"
             items = tuple(_by_policy(item, recognised=recognised, reason=str(found.get("reason", ""))) for item in case.items)
-            return Decision(case.request.programme_code, now, by, items)
+            return explained(Decision(case.request.programme_code, now, by, items, departure=BY_POLICY), case.proposal)
         name = f"{case.transfer}-disputed" if disputed else case.transfer
         answer = self._folder / "review" / f"{name}.toml"
         if not answer.exists():
             self._lay_out(case, name)
             return None
         told = _read_toml(answer)
-        return Decision(case.request.programme_code, now, str(told.get("decided_by", by)), _by_person(told, case.items))
+        who, why = str(told.get("decided_by", by)), str(told.get("departure", ""))
+        return explained(Decision(case.request.programme_code, now, who, _by_person(told, case.items), departure=why), case.proposal)
 
     def post(self, transfer: str, role: str, decision: Decision) -> Booked:
         recognised = tuple(item.record for item in decision.items if item.verdict is Verdict.RECOGNISED)
@@ -215,7 +219,8 @@ class FolderBank:
             {"record": item.record, "kind": item.kind, "credits": _size(item), "local": words.get(item.record, {})} for item in case.items
         ]
         request = case.request
-        _put(path, {"transfer": case.transfer, "source": request.source, "programme": request.programme_name, "items": items})
+        laid = {"transfer": case.transfer, "source": request.source, "programme": request.programme_name, "items": items}
+        _put(path, laid | ({"estimate": case.proposal.estimate} if case.proposal is not None else {}))
 
 
 def _plain(account: str) -> str:

@@ -4,6 +4,7 @@ A lost answer is asked for with the same message: the same `jti` and contents, s
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -18,8 +19,9 @@ from gateway.federation.envelope import seal
 from gateway.federation.message import Content, HttpTarget
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_XML
 from gateway.mapping.documents import write
-from gateway.model.documents import Clearance, Order
+from gateway.model.documents import Clearance, ConsentWithdrawal, Order
 from gateway.model.ports import Clock, IdSource
+from gateway.model.scopes import consent_scope
 from gateway.model.transfer import Act
 
 TRIES: Final = 3
@@ -50,25 +52,39 @@ class Operator:
         content = Content("ruling", write(ruling), MEDIA_XML, self.ids.secret())
         return await self._say(Act.CLEAR, outcome, content, lifetime, {"ver": ver})
 
+    async def withdraw_consent(self, withdrawal: ConsentWithdrawal, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """The learner takes back a consent that this member holds.  Raises as `give`."""
+        content = Content("consent-withdrawal", write(withdrawal), MEDIA_XML, self.ids.secret())
+        return await self._say(Act.CONSENT_WITHDRAW, consent_scope(self.member, withdrawal.consent_id), content, lifetime, {})
+
     async def agree(self, act: Act, scope: str, content: tuple[str, bytes], lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
         """An act on an agreement; `content` is its name and bytes.  Raises as `give`."""
         name, data = content
         return await self._say(act, scope, Content(name, data, MEDIA_XML, self.ids.secret()), lifetime, {})
 
-    async def _say(self, act: Act, scope: str, content: Content, lifetime: timedelta, claims: dict[str, Any]) -> Submitted:
-        jti = self.ids.jti()
-        sent = Sent(self.member, jti, act.value, ((content.name, sd_of(content), len(content.data)),))
+    async def rule(
+        self, act: Act, scope: str, contents: Sequence[tuple[str, bytes, str]], lifetime: timedelta = LIFETIME_HTTP_MAX
+    ) -> Submitted:
+        """An act on a version of a rule set; `contents` are names, bytes and media types.  Raises as `give`."""
+        made = [Content(name, data, media_type, self.ids.secret()) for name, data, media_type in contents]
+        return await self._say(act, scope, made[0], lifetime, {}, made[1:])
+
+    async def _say(
+        self, act: Act, scope: str, content: Content, lifetime: timedelta, claims: dict[str, Any], more: Sequence[Content] = ()
+    ) -> Submitted:
+        jti, contents = self.ids.jti(), [content, *more]
+        sent = Sent(self.member, jti, act.value, tuple((each.name, sd_of(each), len(each.data)) for each in contents))
         url = self.url + MESSAGES_PATH
         left = TRIES
         while True:
             now = self.clock.now()
             token = seal(
-                key=self.key, iss=self.member, aud=GATEWAY_ID, jti=jti, iat=now, exp=now + lifetime, act=act.value, contents=[content],
+                key=self.key, iss=self.member, aud=GATEWAY_ID, jti=jti, iat=now, exp=now + lifetime, act=act.value, contents=contents,
                 http=HttpTarget("POST", url), scp=scope, **claims,
             )  # fmt: skip
             left -= 1
             try:
-                return await post_proven(sent, url, token, [content], self.judge, self.channel, self.clock)
+                return await post_proven(sent, url, token, contents, self.judge, self.channel, self.clock)
             except PeerUnavailableError:
                 if not left:
                     raise

@@ -4,6 +4,7 @@ Nothing is signed here; the sender signs at each try.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.adapters.part_manifest import write_manifest
@@ -86,7 +87,8 @@ class Writer:
             "part": found.part_sd,
             "mapping": list(found.mapping),
         }
-        return Outgoing(self._ids.jti(), Act.DECIDE.value, case.transfer, (self._document("decision", decision),), claims)
+        document = replace(decision, estimate=found.estimate, departure=decision.departure if found.estimate else "")
+        return Outgoing(self._ids.jti(), Act.DECIDE.value, case.transfer, (self._document("decision", document),), claims)
 
     def posted(self, transfer: str, irt: str, booked: Booked, at: datetime) -> Outgoing:
         document = Posting("", booked.reference, at, booked.records)

@@ -8,18 +8,20 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from joserfc import jwk, jwt
 
 from gateway.crypto.keys import SigningKey
 from gateway.errors import (
+    CatalogueError,
     ConsentError,
     FormatError,
     GatewayError,
     MappingError,
     PeerError,
     Problem,
+    RecognitionError,
     RecordError,
     StandardError,
     StorageError,
@@ -39,6 +41,8 @@ _BRANCHES: dict[str, type[GatewayError]] = {
         FormatError,
         RecordError,
         MappingError,
+        RecognitionError,
+        CatalogueError,
         StandardError,
         TrustError,
         ConsentError,
@@ -82,6 +86,22 @@ class ReadingApi:
     async def agreements(self) -> dict[str, Any]:
         """`{"agreements": […]}`: those this member is a party of."""
         return await self._get("/v1/agreements")
+
+    async def rules(self) -> dict[str, Any]:
+        """`{"rules": […]}`: every version of every rule set, newest first."""
+        return await self._get("/v1/rules")
+
+    async def rule_file(self, id: str, version: str, accepting: str) -> bytes:
+        """A rule file as it was proposed.  Raises RecognitionError(`recognition.unknown_version`)."""
+        path = f"/v1/rules/{quote(id, safe='')}/{quote(version, safe='')}?" + urlencode({"accepting": accepting})
+        answer = await self.channel.get(self.url + path, await self._bearer())
+        if answer.status != 200:
+            raise problem_error(_object(answer))
+        return answer.body
+
+    async def consents(self, *, cursor: str = "") -> dict[str, Any]:
+        """`{"consents": […], "next": …}`: those this member holds as facing bank."""
+        return await self._get("/v1/consents" + (f"?{urlencode({'cursor': cursor})}" if cursor else ""))
 
     async def _get(self, path: str) -> dict[str, Any]:
         answer = await self.channel.get(self.url + path, await self._bearer())

@@ -158,8 +158,8 @@ def _moved(case: CaseRow, row: OutboxRow, answer: VerifiedAnswer) -> CaseRow:
         again = row.act == Act.ASK or (row.act == Act.DECIDE and answer.code == "transfer.stale_version")
         again |= row.act == Act.ACKNOWLEDGE and answer.code == "transfer.wrong_state"  # it was acknowledged before, and lost here since
         return plus(case, DECIDE) if again else minus(case)
-    if int(body["ver"]) < case.ver:
-        return case
+    if int(body["ver"]) < case.ver:  # a notice overtook the answer: the decision stands all the same, and is to be booked
+        return plus(case, POST) if row.act == Act.DECIDE else case
     case = minus(newer(case, body))
     match row.act:
         case Act.ACKNOWLEDGE:

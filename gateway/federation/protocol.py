@@ -67,12 +67,16 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "agreement-suspend": (("reason",), ()),
     "agreement-resume": (("reason",), ()),
     "agreement-end": (("reason",), ()),
+    "rule-propose": (("rules", "trial"), ()),
+    "rule-approve": (("approval",), ()),
+    "rule-publish": (("publication",), ()),
+    "rule-withdraw": (("reason",), ()),
     "noted": ((), ("state",)),
     "collect": ((), ()),
     # gateway to bank
     "forward": (
         ("case", "request", "identity", "consent"),
-        ("local", "regional", "loss", "local-loss", "part", "manifest", "consent-source", "confirmation"),
+        ("local", "regional", "loss", "local-loss", "part", "manifest", "consent-source", "confirmation", "proposal"),
     ),
     "notify": (
         ("notice",),
@@ -85,6 +89,7 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 MEDIA_XML: Final = "application/xml"
 MEDIA_JSON: Final = "application/json"
+MEDIA_TOML: Final = "application/toml"
 MEDIA_JWS: Final = "application/jose"
 
 STATUS: Final[dict[str, int]] = {
@@ -95,6 +100,20 @@ STATUS: Final[dict[str, int]] = {
     "catalogue": 422,
     "catalogue.unknown_entry": 404,
     "recognition": 422,
+    "recognition.not_a_member": 403,
+    "recognition.member_suspended": 403,
+    "recognition.not_your_version": 403,
+    "recognition.unknown_version": 404,
+    "recognition.ambiguous_version": 409,
+    "recognition.wrong_rule_state": 409,
+    "recognition.version_taken": 409,
+    "recognition.too_many_versions": 409,
+    "recognition.changed_since_test": 409,
+    "recognition.approved_already": 409,
+    "recognition.too_few_approvals": 409,
+    "recognition.proposer_alone": 409,
+    "recognition.accepting_absent": 409,
+    "recognition.retroactive": 409,
     "standard": 422,
     "trust": 401,
     "trust.replay_conflict": 409,

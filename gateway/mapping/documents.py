@@ -145,6 +145,7 @@ _TABLE: Final[dict[type[Any], tuple[_Slot, ...]]] = {
         _moment("decided_at"),
         _text("decided_by"),
         _items("items", DecisionItem),
+        *_texts("estimate departure"),
     ),
     DecisionItem: (
         _text("record"),

@@ -31,6 +31,8 @@ OPERATION_OF: Final[Mapping[str, Operation]] = {status: operation for operation,
 _CERTIFIED: Final = frozenset({Kind.SKILL_CERT.value, Kind.QUAL_CERT.value, Kind.AWARD.value})
 _DERIVED: Final = frozenset({"size.credits", "size.policy", "convertible", "convertible_reason", "issuer.uscc"})
 UNIT_ASSUMED: Final = "1 = 45 min"
+CONVERTED: Final = "converted_before"
+"""Code of table `not_convertible`: the bank holds the record only because it recognised another bank's."""
 _DEFAULT_KIND: Final = Kind.TRAINING.value
 
 
@@ -185,7 +187,8 @@ class Mapper:
         """Write one learner's part in the words of `region`.  Raises MappingError (mapping.unknown_region).
 
         For the bank the part came from, every value returns that `to_regional` did not declare lost; for another one
-        the learner's account is the declared empty slot.
+        the learner's account is the declared empty slot, and each record bears the mark of a converted one, where its format has
+        such a mark: whatever that bank books from it can be told from its own originals.
         """
         ruleset = self.ruleset(region)
         own = part.mapping_id == ruleset.id
@@ -273,6 +276,8 @@ def _unfit(values: Mapping[str, LocalValue], ruleset: Ruleset, plan: Plan, out: 
     """Why a record may not be offered for recognition; "" where it may."""
     if out["status"] == "REVOKED":
         return "revoked"
+    if plan.converted is not None and values.get(plan.converted.path) == plan.converted.value:
+        return CONVERTED
     if out.get("result.passed") is False:
         return "not_passed"
     if out["kind"] == "COMMUNITY" and not ruleset.leisure_convertible:
@@ -315,7 +320,13 @@ def _write_record(record: RegionalRecord, place: int, ruleset: Ruleset, account:
     run.carried += ["source.record", "status"]
     if own:
         run.carried += ["source.bank", "source.form"]
-    written = _write(values, record.extras, ruleset.plans[form], run, account, template=operation is not Operation.CANCEL or own)
+    plan = ruleset.plans[form]
+    marker = plan.converted if not own and operation is not Operation.CANCEL else None
+    if marker is not None:
+        run.default(marker.path, "default_applied", marker.value)
+    written = _write(values, record.extras, plan, run, account, template=operation is not Operation.CANCEL or own)
+    if marker is not None:  # what another bank writes down from us is no original of its own
+        written[marker.path] = marker.value
     return LocalRecord(record.record_id, operation, place, form, written)
 
 

@@ -30,11 +30,20 @@ class Unfit:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """How a bank's format says that a record is itself the result of a conversion: `path` has `value`."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one record class (or the part's own values) needs.
 
     `mapped` are local paths that a rule reads, `blank` those where an empty text says something, `dropped` maps
-    paths to reasons, `kept` are paths retained on purpose, `template` the blank values the format always writes.
+    paths to reasons, `kept` are paths retained on purpose, `template` the blank values the format always writes,
+    `converted` the mark of a record that is no original; None where the format has none.
     """
 
     steps: tuple[Step, ...]
@@ -47,6 +56,7 @@ class Plan:
     integers: frozenset[str]
     template: Mapping[str, str | None]
     unfit: tuple[Unfit, ...]
+    converted: Marker | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.errors import MappingError, Problem
 from gateway.mapping.declaration import FIELDS, Declaration, Issuer
-from gateway.mapping.plan import Plan, Ruleset, Step, Unfit
+from gateway.mapping.plan import Marker, Plan, Ruleset, Step, Unfit
 from gateway.mapping.policy import Policies
 from gateway.mapping.transforms import CATALOGUE
 from gateway.model.codes import CodeTables
@@ -28,6 +28,7 @@ _TOP_KEYS: Final = frozenset(
     {
         "id", "version", "region", "member", "format_version", "standard", "policy", "forms", "form_for_kind",
         "blank", "operations", "personal", "leisure_convertible", "issuer", "part", "record", "keep", "drop", "template", "not_convertible",
+        "converted",
     }
 )  # fmt: skip
 _LEARNER_PATHS: Final = frozenset(field.path for field in LEARNER_FIELDS)
@@ -166,10 +167,13 @@ def _plans(reader: _Reader, forms: tuple[str, ...]) -> tuple[dict[str, Plan], Pl
     dropped, kept, integers = _leftovers(reader, forms)
     unfit = _unfit(reader, forms)
     template = _template(reader, forms)
+    converted = _converted(reader, forms)
     plans = {}
     for form in (*forms, PART):
         mine = [rule for rule in rules if form in rule.forms]
-        plans[form] = _plan(reader, form, mine, dropped[form], kept[form], integers[form], template[form], unfit[form])
+        plans[form] = _plan(
+            reader, form, mine, dropped[form], kept[form], integers[form], template[form], (unfit[form], converted.get(form))
+        )
     return {form: plans[form] for form in forms}, plans[PART]
 
 
@@ -181,9 +185,11 @@ def _plan(
     kept: set[str],
     integers: set[str],
     template: dict[str, str | None],
-    unfit: tuple[Unfit, ...],
+    convertibility: tuple[tuple[Unfit, ...], Marker | None],
 ) -> Plan:
-    claims = [path for rule in rules for path in rule.step.local] + list(dropped) + list(kept)
+    unfit, converted = convertibility
+    marked = [converted.path] if converted is not None else []
+    claims = [path for rule in rules for path in rule.step.local] + list(dropped) + list(kept) + marked
     for path in sorted({path for path in claims if claims.count(path) > 1}):
         reader.fault(f"{form or 'part'}: {path}", "mapping.repeated_path", "同一路径有两种处理", "a path is claimed twice")
     steps = tuple(rule.step for rule in rules)
@@ -194,10 +200,11 @@ def _plan(
         mapped=frozenset(path for step in steps for path in step.local),
         blank=frozenset(path for rule in rules if rule.blank for path in rule.step.local),
         dropped=dropped,
-        kept=frozenset(kept),
+        kept=frozenset((*kept, *marked)),
         integers=frozenset(integers).union(*(rule.step.local for rule in rules if rule.number)),
         template=template,
         unfit=unfit,
+        converted=converted,
     )
 
 
@@ -290,6 +297,22 @@ def _unfit(reader: _Reader, forms: tuple[str, ...]) -> dict[str, tuple[Unfit, ..
         for form in _scope(reader, table, where, forms):
             found[form].append(condition)
     return {form: tuple(conditions) for form, conditions in found.items()}
+
+
+def _converted(reader: _Reader, forms: tuple[str, ...]) -> dict[str, Marker]:
+    """`[[converted]]`: the local path and value that mark a record which the bank holds only by a conversion.  One for each class."""
+    found: dict[str, Marker] = {}
+    for place, table in enumerate(reader.tables("converted"), 1):
+        where = f"converted {place}"
+        local, value = table.get("local"), table.get("value")
+        if not isinstance(local, str) or not local or not isinstance(value, str) or not value:
+            reader.fault(where, "mapping.bad_setting", "须有 local 与 value", "local and value, both texts")
+            continue
+        for form in _scope(reader, table, where, forms):
+            if form in found or form == PART:
+                reader.fault(where, "mapping.bad_setting", "每个记录类别至多一个标记", "one mark at most for each record class")
+            found[form] = Marker(local, value)
+    return found
 
 
 def _template(reader: _Reader, forms: tuple[str, ...]) -> dict[str, dict[str, str | None]]:

@@ -123,12 +123,18 @@ class DecisionItem:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Content `decision`: item by item."""
+    """Content `decision`: item by item.
+
+    `estimate` is the digest (`sd`) of the proposal delivered with the case, "" where none was; `departure` says why the
+    decision is another one.
+    """
 
     programme_code: str
     decided_at: datetime
     decided_by: str
     items: tuple[DecisionItem, ...]
+    estimate: str = ""
+    departure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

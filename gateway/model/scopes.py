@@ -1,4 +1,4 @@
-"""Log scopes that are not transfers: a consent, an enquiry, an agreement.  Both ends compute their ids.
+"""Log scopes that are not transfers: a consent, an enquiry, an agreement, a version of a rule set.  Both ends compute their ids.
 
 Like a transfer's, an id is SHA-256 (hex) of the JCS bytes of a list whose first word says what it is of, so that no two scopes of
 different kinds, banks or messages can be one.  Sources of the rules: docs/protocol.md, sections 12 and 13.
@@ -69,3 +69,16 @@ def agreement_scope(source: str, accepting: str, id: str) -> str:
 def is_agreement_scope(scope: str | None) -> bool:
     """Whether a scope is an agreement's."""
     return scope is not None and scope.startswith(AGREEMENT)
+
+
+RULE: Final = "rule:"
+
+
+def rule_scope(accepting: str, id: str, version: str) -> str:
+    """`rule:` and the digest of `["ceg-rule", accepting, id, version]`: two banks may give their rule sets the same id."""
+    return RULE + sha256(jcs(["ceg-rule", accepting, id, version])).hexdigest()
+
+
+def is_rule_scope(scope: str | None) -> bool:
+    """Whether a scope is that of a rule set's version."""
+    return scope is not None and scope.startswith(RULE)

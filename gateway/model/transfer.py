@@ -94,6 +94,10 @@ class Act(StrEnum):
     AGREEMENT_SUSPEND = "agreement-suspend"
     AGREEMENT_RESUME = "agreement-resume"
     AGREEMENT_END = "agreement-end"
+    RULE_PROPOSE = "rule-propose"
+    RULE_APPROVE = "rule-approve"
+    RULE_PUBLISH = "rule-publish"
+    RULE_WITHDRAW = "rule-withdraw"
     REFUSAL = "refusal"
 
 
@@ -174,7 +178,7 @@ TABLE: tuple[Rule, ...] = (
 def rule_for(state: State, act: Act, roles: frozenset[Role]) -> Rule | Refusal:
     """The row that applies to a party of the transfer, or the refusal: not your role, wrong state.
 
-    Consents, enquiries, agreements, statements and rulings on outcomes have scopes of their own and no row: nobody has a role in a
+    Consents, enquiries, agreements, rules, statements and rulings on outcomes have scopes of their own and no row: nobody has a role in a
     transfer for them.
     """
     rows = [rule for rule in TABLE if rule.act is act]

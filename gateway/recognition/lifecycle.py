@@ -3,6 +3,7 @@
 Pure: every step takes what is there and gives the next, or a Refusal.  Storage, envelopes and leaves are the caller's.
 
     draft → tested → approved → published → expired (when its review date passes)
+                 ↘ withdrawn (before publication by its proposer, after it by the accepting bank)
 
 A step counts only for the bytes it was made for: other bytes are a new draft.  Approval takes m of the members; a suspended
 member's word does not count, neither when given nor, given earlier, at publication; the proposer alone is never enough,
@@ -27,6 +28,7 @@ class RuleState(StrEnum):
     TESTED = "tested"
     APPROVED = "approved"
     PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
 
 
@@ -41,7 +43,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a rule set.  `digest` is the SHA-256 (hex) of its file; `restores` the version whose rules it brings back."""
+    """One version of a rule set.  `digest` is the SHA-256 (hex) of its file; `restores` the version whose rules it brings back.
+
+    `withdrawn` is the day on which a published version was withdrawn: from that day on it does not hold.
+    """
 
     id: str
     version: str
@@ -54,10 +59,16 @@ class Version:
     test: Trial | None = None
     approvals: tuple[str, ...] = ()
     restores: str = ""
+    withdrawn: date | None = None
 
     def state_on(self, day: date) -> RuleState:
         """Its state on `day`: a published version expires the day after its review date."""
         return RuleState.EXPIRED if self.state is RuleState.PUBLISHED and day > self.review else self.state
+
+    @property
+    def was_published(self) -> bool:
+        """Whether it is published, or was before it was withdrawn."""
+        return self.state is RuleState.PUBLISHED or self.withdrawn is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,14 @@ ACCEPTING_ABSENT: Final = Refusal(
 )
 RETROACTIVE: Final = Refusal("recognition.retroactive", "生效日期不得早于发布日", "the effective date must not lie before publication")
 REVIEW_PASSED: Final = Refusal("recognition.review_passed", "复审日期已过", "the review date has passed")
+NOT_YOURS: Final = Refusal(
+    "recognition.not_your_version",
+    "只有提出者与接收行可以发布;未发布的版本只由提出者撤回,已发布的只由接收行撤回",
+    "its proposer and the accepting bank publish; before publication its proposer withdraws it, afterwards the accepting bank",
+)
+NOT_RESTORED: Final = Refusal(
+    "recognition.not_restored", "规则与所说要恢复的版本不同", "the rules are not those of the version they are said to bring back"
+)
 UNKNOWN_VERSION: Final = Refusal("recognition.unknown_version", "没有发布过这个版本", "no such version was ever published")
 
 
@@ -146,11 +165,9 @@ def standing(version: Version, council: Council) -> Refusal | None:
 
 def publish(version: Version, member: str, digest: str, council: Council, day: date) -> Version | Refusal:
     """Publish an approved version; whole or not at all."""
-    refusal = _stranger(council, member)
+    refusal = _stranger(council, member) or may_publish(version, member)
     if refusal is not None:
         return refusal
-    if version.state not in (RuleState.TESTED, RuleState.APPROVED):
-        return WRONG_STATE
     if digest != version.digest or version.test is None or version.test.digest != digest:
         return OTHER_BYTES
     refusal = standing(version, council)
@@ -163,24 +180,52 @@ def publish(version: Version, member: str, digest: str, council: Council, day: d
     return replace(version, state=RuleState.PUBLISHED)
 
 
+def may_publish(version: Version, member: str) -> Refusal | None:
+    """Whether this member may try to, in this state."""
+    if member not in (version.proposer, version.accepting):
+        return NOT_YOURS
+    return None if version.state in (RuleState.TESTED, RuleState.APPROVED) else WRONG_STATE
+
+
+def withdraw(version: Version, member: str, council: Council, day: date) -> Version | Refusal:
+    """Take a version back: unpublished its proposer, published the accepting bank.  An expired one has ended by itself."""
+    refusal = _stranger(council, member)
+    if refusal is not None:
+        return refusal
+    if member not in ((version.accepting,) if version.was_published else (version.proposer,)):
+        return NOT_YOURS
+    if version.state_on(day) in (RuleState.WITHDRAWN, RuleState.EXPIRED):
+        return WRONG_STATE
+    return replace(version, state=RuleState.WITHDRAWN, withdrawn=day if version.was_published else None)
+
+
 def roll_back(old: str, draft: Version, history: Sequence[Version], council: Council) -> Version | Refusal:
     """Begin a version that brings back the rules of the published version `old`.
 
     `draft` has its own version name, dates and file; whether the rules are the old ones is seen by comparing the two files.
     """
-    if not any(each.version == old and each.id == draft.id and each.state is RuleState.PUBLISHED for each in history):
+    if not any(each.version == old and each.id == draft.id and each.was_published for each in history):
         return UNKNOWN_VERSION
     return propose(replace(draft, restores=old), history, council)
 
 
 def in_force(history: Sequence[Version], day: date) -> Version | None:
-    """Of the published versions the one that took effect last, if it is not past its review.  An older one never revives by itself."""
-    begun = [each for each in history if each.state is RuleState.PUBLISHED and each.effective <= day]
+    """Of the published versions the one that took effect last, if it is not past its review nor withdrawn.
+
+    An older one never revives by itself; but one that was withdrawn before it took effect never stood in an older one's way.
+    `history` is in the order of publication.
+    """
+    begun = [each for each in history if each.was_published and each.effective <= day and _took_effect(each)]
     if not begun:
         return None
     effective = max(each.effective for each in begun)
     latest = [each for each in begun if each.effective == effective][-1]
-    return latest if day <= latest.review else None
+    gone = latest.withdrawn is not None and latest.withdrawn <= day
+    return latest if day <= latest.review and not gone else None
+
+
+def _took_effect(version: Version) -> bool:
+    return version.withdrawn is None or version.effective <= version.withdrawn
 
 
 def _stranger(council: Council, member: str) -> Refusal | None:

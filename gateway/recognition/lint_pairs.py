@@ -7,7 +7,7 @@ no title, course or code) and a course.  So a file of thousands of rules is judg
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.recognition.facts import StandardCourses
 from gateway.recognition.prepared import index_keys
@@ -16,6 +16,9 @@ from gateway.recognition.rule_findings import Findings
 from gateway.recognition.rules import BAND_RANK, Cardinality, Need, Rule, RuleSet
 
 Result: TypeAlias = tuple[Cardinality, Decimal | None, bool, str, bool]
+
+PAIRS_MAX: Final = 200_000
+"""Pairs of rules that may meet; a file of thousands of rules that name their titles has hundreds."""
 
 
 def pair_findings(rule_set: RuleSet, programmes: Sequence[Programme], courses: StandardCourses, findings: Findings) -> None:
@@ -26,12 +29,14 @@ def pair_findings(rule_set: RuleSet, programmes: Sequence[Programme], courses: S
             _tell(
                 findings, told, rule, "recognition.shadowed_rule", "不认定所列转出行", "the set recognises nothing of the sources it names"
             )
-    for one, other in _meeting(rule_set, programmes, courses):
+    for one, other in _meeting(rule_set, programmes, courses, findings):
         _compare(one, other, findings, told)
 
 
-def _meeting(rule_set: RuleSet, programmes: Sequence[Programme], courses: StandardCourses) -> Iterable[tuple[Rule, Rule]]:
-    """Pairs in file order that share a course and a key."""
+def _meeting(
+    rule_set: RuleSet, programmes: Sequence[Programme], courses: StandardCourses, findings: Findings
+) -> Iterable[tuple[Rule, Rule]]:
+    """Pairs in file order that share a course and a key; none, and a finding, where there are more than anybody could look through."""
     names = _names(programmes)
     buckets: dict[tuple[str, str], list[Rule]] = {}
     general: dict[str, list[Rule]] = {}
@@ -41,6 +46,10 @@ def _meeting(rule_set: RuleSet, programmes: Sequence[Programme], courses: Standa
             by_course.setdefault(course, []).append(rule)
             for key in _keys(rule, courses):
                 (general.setdefault(course, []) if key.startswith("k:") else buckets.setdefault((course, key), [])).append(rule)
+    met = sum(len(bucket) * (len(bucket) - 1) // 2 for bucket in buckets.values())
+    if met + sum(len(rules) * len(by_course[course]) for course, rules in general.items()) > PAIRS_MAX:
+        findings.add(("rule",), "recognition.too_many_meetings", f"至多 {PAIRS_MAX} 对", f"at most {PAIRS_MAX} pairs")
+        return ()
     pairs = {(one.place, other.place) for bucket in buckets.values() for one, other in combinations(dict.fromkeys(bucket), 2)}
     for course, rules in general.items():
         for one in dict.fromkeys(rules):

@@ -42,6 +42,9 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "两条同优先级的规则可能涉及同一成果和课程而结果不同",
         "two rules of one priority may meet one record and course with different results",
     ),
+    "recognition.too_many_meetings": Words(
+        "涉及同一课程、同一成果的规则过多,无法逐对检查", "too many rules speak of the same course and record to compare them all"
+    ),
     "recognition.shadowed_rule": Words("该规则永远轮不到使用", "the rule can never be used"),
 }
 

@@ -66,7 +66,7 @@ class Away(Region):
             entries = [Entry("course", f"2023{number:05d}{place:02d}", COURSES[number % len(COURSES)], 80) for place in range(2)]
             learner = self._workload.learner(SHANGHAI, *entries)
             bank.bank.enrol(learner)
-            await self._workload.offer(SHANGHAI, JIANGSU, learner)
+            await self._workload.apply(SHANGHAI, JIANGSU, learner)
             await asyncio.sleep(pause)
             if number % REVOKED_EVERY == 0:
                 await self._revoke(number)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from gateway.adapters.contract import RegionAdapter
 from gateway.client.bank import Account, Booked, Held, OpenItem, ReceivedCase, Supply
 from gateway.client.parts import select
+from gateway.client.proposed import explained
 from gateway.errors import RecordError
 from gateway.model.dates import PartialDate
 from gateway.model.documents import Decision, DecisionItem, Enquiry, Identity, Listing, Request, Verdict, Withdrawal
@@ -191,7 +192,8 @@ class SimulatedBank:
         if key not in self._made:
             items = tuple(_judge(programme, place, item) for place, item in enumerate(case.items))
             now = self._clock.now().replace(microsecond=0)
-            self._made[key] = Decision(case.request.programme_code, now, "认定办公室", items)
+            made = Decision(case.request.programme_code, now, "认定办公室", items, departure="本行另行评定")
+            self._made[key] = explained(made, case.proposal)
         self.decided[case.transfer] = self._made[key]
         return self._made[key]
 

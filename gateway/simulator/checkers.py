@@ -197,11 +197,11 @@ def by_the_table(evidence: Evidence) -> list[str]:
 
 def timers_hold_still(evidence: Evidence) -> list[str]:
     """While the node's calendar had jumped nothing expired, was held or lapsed."""
-    acts = [leaf for leaf in evidence.leaves if leaf.type in OWN_ACTS and leaf.type != "transfer.rescheduled"]
+    written = {index for began, ended in evidence.jumps for index in range(began, ended)}
     return [
         f"{leaf.scope[:8]}: {leaf.type} at {leaf.at}, while the clock was off"
-        for leaf in acts
-        if any(began <= datetime.fromisoformat(leaf.at) <= ended for began, ended in evidence.jumps)
+        for index, leaf in enumerate(evidence.leaves)
+        if index in written and leaf.type in OWN_ACTS and leaf.type != "transfer.rescheduled"
     ]
 
 
@@ -232,13 +232,13 @@ GRACE = timedelta(minutes=10)
 
 
 def nothing_left_open(evidence: Evidence) -> list[str]:
-    """Every case has ended, nothing in it is still to be decided or recalled."""
+    """Every case has ended, nothing in it is still to be decided, recalled or ruled on."""
     waiting = frozenset({ItemState.CLAIMED.value, ItemState.RECALLING.value})
     return [
-        f"{transfer[:8]}: {case['state']} with an item {item['state']}"
+        f"{transfer[:8]}: {case['state']} with an item {item['state']}{' and contested' if item.get('contested') else ''}"
         for transfer, case in evidence.cases.items()
         for item in case["items"]
-        if State(case["state"]) not in CLOSED or item["state"] in waiting
+        if State(case["state"]) not in CLOSED or item["state"] in waiting or item.get("contested")
     ]
 
 

@@ -1,4 +1,5 @@
 """Which rows of the act table a run has walked, read from its leaves: every (act, role) in each of its states, and to each of its targets.
+What is no row, a contest and its ruling, is counted beside them (`contests`).
 
 A leaf says who acted in which role, from where to where; the envelope in it says by which act.  The
 gateway's own acts have no envelope and are told by their leaf's type.
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.model.transfer import TABLE, Act, Role, Rule, State
+from gateway.simulator.contests import WANTED as CONTESTS
 from gateway.transferlog.leaf import Leaf
 
 OWN_ACTS: Mapping[str, Act] = {
@@ -115,5 +117,7 @@ def table(met: Mapping[str, int]) -> str:
         name = _named(rule)
         lines.append(f"  {name}: " + " ".join(f"{word.partition(' ')[2]}:{met.get(f'{name} {word}', 0)}" for word in _words(rule)))
     missing = [name for name in wanted() if not met.get(name)]
+    lines.append("  contests: " + ", ".join(f"{name}: {met.get(name, 0)}" for name in CONTESTS))
     lines.append(f"  rows: {len(wanted()) - len(missing)} of {len(wanted())} reached")
+    missing += [name for name in CONTESTS if not met.get(name)]
     return "\n".join([*lines, *(f"  not reached: {each}" for each in missing)])

@@ -25,6 +25,7 @@ from gateway.federation.registry import TrustFile
 from gateway.model.transfer import CLOSED, State
 from gateway.simulator.banks import Mood, SimulatedBank
 from gateway.simulator.checkers import check_all
+from gateway.simulator.contests import contests
 from gateway.simulator.coverage import reached, steps_of
 from gateway.simulator.faults import HOURS, Kind, Plan, Tempo, draw
 from gateway.simulator.forgetting import differences, unnamed
@@ -145,7 +146,7 @@ class Region:
             )
         )  # fmt: skip
         self._workload = Workload(
-            self._banks, SeededIds(chance("people's ids")), chance("people"), self.met, self._look,
+            self._banks, SeededIds(chance("people's ids")), chance, self.met, self._look, self._docket,
             lambda parties: self._registrar.trust.presiding(self._clock.now(), parties),
         )  # fmt: skip
         self.trace.add("plan", plan)
@@ -164,9 +165,18 @@ class Region:
 
     async def _look(self, transfer: str) -> Mapping[str, Any] | None:
         """The status page, as anybody who may see it sees it."""
+        return await self._seen(lambda: self._gateway.gateway.parts.status.show(transfer, ""))
+
+    async def _docket(self) -> Sequence[Mapping[str, Any]]:
+        """What is contested, as the centre sees it: each with the unit that presides, and that one sees it too."""
+        found = await self._seen(lambda: self._gateway.gateway.parts.status.contested(""))
+        return found["outcomes"] if found is not None else ()
+
+    async def _seen(self, read: Callable[[], Coroutine[Any, Any, Mapping[str, Any]]]) -> Mapping[str, Any] | None:
+        """What the gateway shows; None while it shows nothing."""
         if not self._gateway.up:
             return None
-        task = self._gateway.spawn(self._gateway.gateway.parts.status.show(transfer, ""))
+        task = self._gateway.spawn(read())
         await asyncio.wait([task])
         return None if task.cancelled() or task.exception() is not None else task.result()
 
@@ -245,11 +255,13 @@ class Region:
             if State(row["state"]) in CLOSED:
                 continue
             left.append(f"{row['transfer'][:8]} {row['state']}, waiting on {row['waiting_on']}")
-            ver, looks = attended.get(row["transfer"], (-1, 0))
-            attended[row["transfer"]] = row["ver"], looks + 1 if ver == row["ver"] else 0
-            if attended[row["transfer"]][1] % ATTEND_EVERY == 0:
+            if self._is_time(attended, row["transfer"], row["ver"]):
                 ended, again = await self._consent_ended(row), attended[row["transfer"]][1] > 0
                 await self._workload.conduct.attend(row, consent_ended=ended, again=again)
+        for outcome in (await gateway.parts.status.contested(""))["outcomes"]:
+            left.append(f"outcome {outcome['outcome'][:8]} is contested, waits for a {outcome['waits_for']}")
+            if outcome["waits_for"] == "ruling" and self._is_time(attended, outcome["outcome"], outcome["ver"]):
+                await self._workload.rulings.rule(outcome)
         left += [
             f"owed to {lane}: {count} {state}"
             for lane, state, count in await gateway.parts.status.owed_counts()
@@ -262,6 +274,13 @@ class Region:
             left += [f"{member} still has to {row.todo}" for row in await store.to_do()]
             left += [f"{member} still keeps a {row.act}" for row in await store.kept(8)]
         return left
+
+    @staticmethod
+    def _is_time(attended: dict[str, tuple[int, int]], what: str, ver: int) -> bool:
+        """Whether somebody is to see to it at this look: at the first at this version, and now and then while it stays."""
+        known, looks = attended.get(what, (-1, 0))
+        attended[what] = ver, looks + 1 if known == ver else 0
+        return attended[what][1] % ATTEND_EVERY == 0
 
     async def _consent_ended(self, row: Mapping[str, Any]) -> bool:
         found = await self._gateway.gateway.database.fetch("transfers_by_id", ids=f'["{row["transfer"]}"]')
@@ -277,7 +296,7 @@ class Region:
         self.met.update(f"leaf {leaf.type}" for leaf in evidence.leaves)
         self.met.update(f"ended {case['state']}" for case in evidence.cases.values())
         self.steps = steps_of(evidence.leaves)
-        self.met.update(f"row {name}" for name in reached(self.steps).elements())
+        self.met.update(f"row {name}" for name in (reached(self.steps) + contests(evidence.leaves)).elements())
         self.trace.add("log", export.report.size, _without_signatures(evidence))
         wrong = check_all(evidence)
         if plan.leaf_changed and not wrong:

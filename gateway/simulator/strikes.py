@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from random import Random
 from typing import Any, TypeVar
@@ -48,14 +48,14 @@ class Ground:
 
 
 class Strikes:
-    """One run's.  `jumps` are spans of the gateway's own calendar in which it was off, `lost` the messages banks have lost."""
+    """One run's.  `jumps` are spans of the log, end excluded, written while the gateway's calendar was off; `lost` is what banks lost."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._keys = 0
         self._cuts: Counter[str] = Counter()
         self._renewing = {member: asyncio.Lock() for member in MEMBERS}
-        self.jumps: list[tuple[datetime, datetime]] = []
+        self.jumps: list[tuple[int, int]] = []
         self.lost: list[Lost] = []
 
     async def strike(self, fault: Fault) -> None:
@@ -110,14 +110,14 @@ class Strikes:
 
     async def _jump(self, fault: Fault) -> None:
         """The node's calendar is off for a while.  Whether its timers held still is asked only of a node that ran before the jump."""
-        starts = self._ground.gateway.starts
+        node = self._ground.gateway
+        starts, began = (node.starts, node.gateway.ledger.size) if node.up else (-1, 0)
         self._ground.gateway_clock.skew = timedelta(seconds=fault.amount)
-        began = self._ground.gateway_clock.now()
         for _ in range(JUMP_STEPS):
             await asyncio.sleep(fault.lasts / JUMP_STEPS)
-            if self._ground.gateway.starts != starts or not self._ground.gateway.up:
+            if node.starts != starts or not node.up:
                 break
-            self.jumps.append((began, self._ground.gateway_clock.now()))
+            self.jumps.append((began, node.gateway.ledger.size))
         self._ground.gateway_clock.skew = timedelta(0)
 
     async def _tables_behind(self, fault: Fault) -> None:

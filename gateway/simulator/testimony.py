@@ -47,7 +47,7 @@ class Evidence:
     now: datetime
     lost: Sequence[Lost] = ()
     differences: Sequence[DifferenceRow] = ()
-    jumps: Sequence[tuple[datetime, datetime]] = ()
+    jumps: Sequence[tuple[int, int]] = ()
 
     @cached_property
     def leaves(self) -> list[Leaf]:

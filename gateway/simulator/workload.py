@@ -6,7 +6,7 @@ where it died under their hands they ask once more, as people do.
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -25,6 +25,8 @@ from gateway.simulator.faults import DAY, HOURS, Fault, Tempo
 from gateway.simulator.hosts import BankHost
 from gateway.simulator.ledgers import Entry
 from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
+from gateway.simulator.rivals import Rivals
+from gateway.simulator.rulings import Docket, Rulings
 from gateway.simulator.script import COURSES, certificate_number
 
 PAIRS = tuple(permutations(MEMBERS, 2))
@@ -42,25 +44,29 @@ class Workload:
         self,
         banks: Mapping[str, BankHost],
         ids: Any,
-        chance: Random,
+        chance: Callable[[str], Random],
         met: Tally[str],
         look: Look,
+        docket: Docket,
         presiding: Callable[[frozenset[str]], str | None],
     ) -> None:
         self._banks = banks
-        self._chance = chance
+        self._chance = chance("people")
         self._met = met
         self._ids = ids
         self._tempo = HOURS
         self._until_s = 0.0
         self._first_aim = 0
+        self._number = 0
         self.conduct = Conduct(banks, self.ask, look, presiding, met)
+        self.rivals = Rivals(chance("rivals"), met, look, self.enter, self.apply, self._look_after)
+        self.rulings = Rulings(self.ask, docket, chance("rulings"), met)
         self.learners: list[Learner] = []
         self.opened: dict[str, str] = {}
         self._consents: dict[str, str] = {}
 
     def plan(self, storm_s: float, tempo: Tempo, away: Fault | None, *, consent_ends: bool) -> list[tuple[float, Step]]:
-        """`(when, what)`: the cases over the pairs in turn, one race, and what comes after a case was opened."""
+        """`(when, what)`: the cases over the pairs in turn, one race, rivals, and what comes after a case was opened."""
         chance = self._chance
         self._tempo, self._until_s = tempo, storm_s
         cases, first_pair = chance.randrange(*tempo.cases), chance.randrange(len(PAIRS))
@@ -79,20 +85,28 @@ class Workload:
             for aim in chance.sample(AIMS_AWAY, APPLY_THERE):
                 case = partial(self._case, chance.choice(others), away.who, Programme.OPEN, pulled=False, lasting=None, aim=aim)
                 work.append((away.at + chance.random() * 2 * DAY, case))
+        rivals = self.rivals.plan(storm_s, tempo)
+        if rivals:
+            work += [*rivals, (0.0, partial(self.rulings.sit, tempo.waits_s, storm_s))]
         return work
 
     def learner(self, home: str, *entries: Entry) -> Learner:
         """Somebody new, with these achievements in the bank's books."""
-        learner = make_learner(len(self.learners), home, self._chance)
+        learner = make_learner(self._number, home, self._chance)
+        self._number += 1
+        self.enter(learner, home, entries)
+        return learner
+
+    def enter(self, learner: Learner, home: str, entries: Sequence[Entry]) -> None:
+        """Put a learner's achievements in a bank's books."""
         self.learners.append(learner)
         self._banks[home].bank.enter(learner, entries)
-        return learner
 
     async def _case(
         self, source: str, accepting: str, programme: Programme, *, pulled: bool, lasting: timedelta | None, aim: Aim | None = None
     ) -> None:
         """A learner with a course, mostly a certificate too; now and then without an account, or with records under review."""
-        chance, number = self._chance, len(self.learners)
+        chance, number = self._chance, self._number
         entries = [Entry("course", f"2023{number:07d}", chance.choice(COURSES), 70 + chance.randrange(30))]
         if chance.random() < 0.7:
             entries.append(Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate_number(source, number)))
@@ -145,37 +159,47 @@ class Workload:
     async def _apply_again(self, life: Life) -> None:
         """The same records once more, at another bank, which asks for them: what is spent or taken there is nothing to be had here."""
         accepting = next(member for member in MEMBERS if member not in {life.source, life.accepting})
-        self._banks[accepting].bank.enrol(life.learner)
         self._met["applied again"] += 1
-        bank = self._banks[life.source].bank
-        message = await self._open(accepting, lambda counter: counter.pulled(bank, accepting, life.learner))
-        if message is not None:
-            self.conduct.lives[message.scope] = Life(
-                message.scope, life.learner, life.source, accepting, accepting, life.records, self._consents[message.scope]
-            )  # fmt: skip
+        await self.apply(life.source, accepting, life.learner, pulled=True)
 
     async def _race(self) -> None:
         """One certificate, recorded at two banks, offered by both at the same moment."""
-        number = len(self.learners)
+        number = self._number
         certificate = certificate_number(JIANGSU, number)
         learner = self.learner(JIANGSU, Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate))
         self._banks[ANHUI].bank.enter(learner, [Entry("certificate", f"race{number}", "养老护理员", 80, certificate)])
-        for member in (SHANGHAI, ZHEJIANG):
-            self._banks[member].bank.enrol(learner)
         self._met["race"] += 1
         async with asyncio.TaskGroup() as both:
-            both.create_task(self.offer(JIANGSU, SHANGHAI, learner))
-            both.create_task(self.offer(ANHUI, ZHEJIANG, learner))
+            both.create_task(self.apply(JIANGSU, SHANGHAI, learner))
+            both.create_task(self.apply(ANHUI, ZHEJIANG, learner))
 
-    async def offer(self, source: str, accepting: str, learner: Learner) -> None:
-        """The learner applies at the source bank with everything it has."""
+    async def apply(
+        self,
+        source: str,
+        accepting: str,
+        learner: Learner,
+        programme: Programme = Programme.OPEN,
+        *,
+        pulled: bool = False,
+        aim: Aim | None = None,
+    ) -> Life | None:
+        """The learner applies with everything the source bank has, there or, where it is `pulled`, at the accepting bank."""
         bank = self._banks[source].bank
-        records = bank.record_ids(learner)
-        message = await self._open(source, lambda counter: counter.pushed(bank, accepting, learner))
-        if message is not None:
-            self.conduct.lives[message.scope] = Life(
-                message.scope, learner, source, accepting, source, records, self._consents[message.scope]
-            )  # fmt: skip
+        self._banks[accepting].bank.enrol(learner)
+        facing, records = accepting if pulled else source, bank.record_ids(learner)
+
+        def make(counter: Counter) -> Application:
+            return counter.pulled(bank, accepting, learner, programme) if pulled else counter.pushed(bank, accepting, learner, programme)
+
+        message = await self._open(facing, make)
+        if message is None:
+            return None
+        life = Life(message.scope, learner, source, accepting, facing, records, self._consents[message.scope], aim)
+        self.conduct.lives[life.transfer] = life
+        return life
+
+    async def _look_after(self, life: Life, own: Random, acts: int) -> None:
+        await self.conduct.live(life, own, acts, self._tempo.waits_s, self._until_s)
 
     async def _open(self, facing: str, make: Callable[[Counter], Application]) -> Outgoing | None:
         async def submit(bank: BankHost) -> Outgoing:

@@ -84,7 +84,8 @@ class ItemRow(NamedTuple):
     """One record inside a transfer.  `credits` are regional credits after mapping, null where none could be computed.
 
     `taken_leaf` is the leaf of the claim it lost to or, where `contested` is 1, is contested with.  `points` are the points of a
-    record, which are never credits; null where it has none.
+    record, which are never credits; null where it has none.  `alike` is what likely twins are found by (`recognition.twins`), digests
+    only; "" where the part was not read.
     """
 
     transfer: str
@@ -101,6 +102,15 @@ class ItemRow(NamedTuple):
     taken_leaf: int | None
     contested: int = 0
     points: str | None = None
+    alike: str = ""
+
+
+class ProposalRow(NamedTuple):
+    """What was proposed with the case delivered last: `sd` of the content, and its items as JSON, `{record: [verdict, credits]}`."""
+
+    transfer: str
+    sd: str
+    items: str
 
 
 class OutcomeRow(NamedTuple):
@@ -316,6 +326,37 @@ class AgreementRow(NamedTuple):
     proposed_document: bytes = b""
     suspended_by: str = ""
     changed_at: str = ""
+    leaf: int = 0
+
+
+class RuleRow(NamedTuple):
+    """A version of a rule set.  Its file's bytes stand in a table of their own, `rule_file`, and are read when they are wanted.
+
+    `state`: `tested`, `approved`, `published`, `withdrawn` (`recognition.lifecycle.RuleState`; `expired` is told by the day).
+    `programmes` is a JSON list, empty for all of the accepting bank; `digest` the SHA-256 (hex) of the file; `approvals` are members
+    in the order of their word, joined by blanks; `restores` the version whose rules it brings back, or ""; `simulation` the digest of
+    the report.  `published` is the leaf that published it, -1 before; `withdrawn` the day on which a published one was withdrawn,
+    else "".
+    """
+
+    scope: str
+    id: str
+    version: str
+    accepting: str
+    programmes: str
+    digest: str
+    effective: str
+    review: str
+    proposer: str
+    state: str
+    approvals: str = ""
+    restores: str = ""
+    simulation: str = ""
+    seq: int = 0
+    proposed_at: str = ""
+    changed_at: str = ""
+    published: int = -1
+    withdrawn: str = ""
     leaf: int = 0
 
 

@@ -117,6 +117,8 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "agreement.suspended": (True, frozenset()),
     "agreement.resumed": (True, frozenset()),
     "agreement.ended": (True, frozenset()),
+    "rule.proposed": (True, frozenset()),
+    "rule.approved": (True, frozenset()),
     "rule.published": (True, frozenset()),
     "rule.withdrawn": (True, frozenset()),
     "statement.issued": (False, frozenset()),

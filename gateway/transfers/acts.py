@@ -146,7 +146,7 @@ class PartyAct:
         body = jcs_known(case.body(self.message, done.extra))
         answer = Answer(STATUS_DONE, body, self.secret, view.next_index)
         leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason, facts=done.facts)
-        if case.joined or case.freed:
+        if case.joined or case.freed or case.voided:
             announce(case, self.message, self.new_jti)
         case.save()
         view.put_contents(self.contents)

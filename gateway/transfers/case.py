@@ -65,7 +65,8 @@ class Case(Owing):
     """A transfer open for change inside one batch.  Nothing is stored before `save`.
 
     `joined` are outcomes in whose contest it has just come to stand, and whether it opened that contest; `freed` those it has just
-    let go after a ruling: other cases are to hear of both (`contests.announce`).
+    let go after a ruling; `voided` those of another case that it has just found void, each with that case: others are to hear of all
+    three (`contests.announce`).
     """
 
     view: View
@@ -74,6 +75,7 @@ class Case(Owing):
     _summed: tuple[tuple[ItemRow, ...], dict[str, str]] | None = None
     joined: tuple[tuple[str, bool], ...] = ()
     freed: tuple[str, ...] = ()
+    voided: tuple[tuple[str, str], ...] = ()
 
     def totals(self) -> dict[str, str]:
         """The totals of the items as they are now; summed once for body, leaf and row."""
@@ -169,6 +171,8 @@ class Case(Owing):
         new = OutcomeRow(item.nf, "revoked", item.strength, "", self.row.learner, self.row.source, self.view.next_index)
         found = self.view.outcomes.get(item.nf, new)
         if item.nf and found.source == self.row.source and not found.claims:
+            if found.holder not in {"", self.row.id}:
+                self.voided += ((item.nf, found.holder),)
             self.view.put_outcome(found._replace(state="revoked", holder=""))
 
     def start_recall(self) -> None:
@@ -191,12 +195,10 @@ class Case(Owing):
         """Everything decided or closed for want of time is claimed anew, as far as its outcome can still be had."""
         changes: dict[int, dict[str, Any]] = {}
         for item in self.items:
-            again = item.state in {ItemState.RECOGNISED, ItemState.REFUSED} or item.reason in {"expired", "rejected", "no_account"}
-            if not again:
+            bar = self._bar_again(item)
+            if bar is None:
                 continue
-            found = self.view.outcomes.get(item.nf)
-            mine = found is not None and found.holder == self.row.id
-            reason, leaf = ("", None) if mine else bar_to(found, item, self.row.learner)
+            reason, leaf = bar
             if reason in {"", CONTESTED}:
                 changes[item.position] = {"state": ItemState.CLAIMED.value, "reason": "", "awarded": None}
                 if reason:
@@ -206,6 +208,19 @@ class Case(Owing):
                 changes[item.position] = lost
         self.set_items(changes)
         self.hold_outcomes(self.view.next_index)
+
+    def reclaimable(self) -> bool:
+        """Whether anything would be left to decide after `reclaim`."""
+        bars = (self._bar_again(item) for item in self.items)
+        return bool(self.claimed()) or any(bar is not None and bar[0] in {"", CONTESTED} for bar in bars)
+
+    def _bar_again(self, item: ItemRow) -> tuple[str, int | None] | None:
+        """What keeps this item from being claimed anew, "" for nothing; None where nobody would claim it anew."""
+        if item.state not in {ItemState.RECOGNISED, ItemState.REFUSED} and item.reason not in {"expired", "rejected", "no_account"}:
+            return None
+        found = self.view.outcomes.get(item.nf)
+        mine = found is not None and found.holder == self.row.id
+        return ("", None) if mine else bar_to(found, item, self.row.learner)
 
     def drop_recalls(self) -> None:
         """The decision stands no longer, and nothing of it stays booked: what was to be recalled is simply void."""
@@ -264,11 +279,12 @@ class Case(Owing):
         self._mark(items, "available")
 
     def redeem(self, items: Iterable[ItemRow]) -> None:
-        """Spend the outcomes; one that had been given back is taken again (`obtainable` was asked before)."""
+        """Spend the outcomes; one that had been given back is taken again (`obtainable` was asked before), and is this source's again."""
         for item in items:
             found = self.view.outcomes.get(item.nf)
             if found is not None and self.obtainable(item):
-                self.view.put_outcome(found._replace(state="redeemed", holder=self.row.id, learner=self.row.learner, last=self.row.id))
+                row = self.row
+                self.view.put_outcome(found._replace(state="redeemed", holder=row.id, learner=row.learner, source=row.source, last=row.id))
 
     def obtainable(self, item: ItemRow) -> bool:
         """Whether this case holds the item's outcome or could take it now."""

@@ -2,7 +2,8 @@
 
 A case that comes to stand in a contest tells its own banks and, where it is the one that opened the
 contest, the earlier case and its banks.  A ruling (`clearing`) tells them all; where it took back what a
-bank had already booked, the claim that stands gets the outcome once that reversal is booked.
+bank had already booked, the claim that stands gets the outcome once that reversal is booked.  And where a revocation voids what another
+case of the same source bank holds, that case and its banks hear of it (`voiding`).
 
 What a bank hears is its own: its case, its records.  Of the other claim it hears the position of a leaf,
 `taken_leaf`, and the leaf in its own case names that one as its cause.  Whoever may read the log (the
@@ -24,6 +25,7 @@ from gateway.transferlog.leaf_form import TOTALS
 from gateway.transfers.case import Case
 from gateway.transfers.claims import claims_of, given_free, given_to, live_claims, written
 from gateway.transfers.view import LeafDraft, View
+from gateway.transfers.voiding import REVOKED_LEAF, void_elsewhere
 
 NewJti: TypeAlias = Callable[[], str]
 CONTESTED_LEAF: Final = "outcome.contested"
@@ -46,6 +48,17 @@ def announce(case: Case, message: VerifiedMessage, new_jti: NewJti) -> None:
         _contest(case, act, new_jti)
     for nf in case.freed:
         _pass_on(case.view, nf, act, new_jti)
+    for transfer in sorted({holder for _, holder in case.voided}):
+        _void(case, transfer, act, new_jti)
+
+
+def _void(case: Case, transfer: str, act: "ActLeaves", new_jti: NewJti) -> None:
+    """The case that holds what was just found void closes or recalls it."""
+    other = loaded(case.view, transfer)
+    before = other.row.state
+    if void_elsewhere(other, (nf for nf, holder in case.voided if holder == transfer), new_jti):
+        act.log(other, REVOKED_LEAF, before)
+        other.save()
 
 
 class ActLeaves:

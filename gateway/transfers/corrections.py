@@ -17,7 +17,8 @@ from gateway.transfers.agreements import Standing, bar_changed
 from gateway.transfers.case import Case
 from gateway.transfers.disputes import open_dispute
 from gateway.transfers.intake import Intake
-from gateway.transfers.steps import CONSENT_ENDED, CONSENT_WITHDRAWN, UNDECIDED_END, NewJti, tell
+from gateway.transfers.steps import CONSENT_ENDED, CONSENT_WITHDRAWN, NewJti, tell
+from gateway.transfers.voiding import REVOKED_LEAF, void_items
 
 ASKS_MAX = 2
 AMENDS_MAX = 3
@@ -142,7 +143,7 @@ def _take(case: Case, new: NewPart, states: frozenset[ItemState]) -> None:
         if read.state == ItemState.CLAIMED and ItemState.CLAIMED in states:
             reason = bar_changed(case, new.standing, item, read)
             read = read._replace(state=ItemState.CLOSED.value, reason=reason) if reason else read
-        values: dict[str, Any] = {"cm": read.cm, "credits": read.credits, "kind": read.kind}
+        values: dict[str, Any] = {"cm": read.cm, "credits": read.credits, "kind": read.kind, "alike": read.alike}
         if read.state == ItemState.CLOSED and ItemState.CLAIMED in states:
             values |= {"state": read.state, "reason": read.reason}
             failing.append(item)
@@ -163,32 +164,10 @@ def revoke(document: Correction, new_jti: NewJti) -> Effect:
         named = [item for item in case.items if item.record in document.records]
         if len(named) != len(document.records):
             return OTHER_RECORDS
-        changes: dict[int, Mapping[str, Any]] = {}
-        recalling = False
         for item in named:
             case.void(item)
-            match ItemState(item.state):
-                case ItemState.CLAIMED:
-                    changes[item.position] = {"state": ItemState.CLOSED.value, "reason": "revoked"}
-                case ItemState.CLOSED if item.reason in UNDECIDED_END:
-                    changes[item.position] = {"reason": "revoked"}
-                case ItemState.RECOGNISED:
-                    changes[item.position] = {"state": ItemState.RECALLING.value, "reason": "revoked"}
-                    recalling = True
-        case.set_items(changes)
-        leaves = ["record.revoked"]
-        if recalling:
-            case.start_recall()
-            tell(case, "recall", new_jti, case.row.accepting)
-        elif changes and (case.state in BEFORE_DECISION or case.row.held_from == State.DELIVERING):
-            case.touch()
-            if not case.claimed():
-                seen = case.cancel_owed("forward", "fetch")
-                case.move(State.REJECTED)
-                tell(case, "rejected", new_jti, *sorted((seen | {case.row.facing}) - {case.row.source}))
-                leaves.append("transfer.rejected")
-            else:
-                tell(case, "revoked", new_jti, case.row.accepting)
+        rejected = void_items(case, named, new_jti)
+        leaves = [REVOKED_LEAF, "transfer.rejected"] if rejected else [REVOKED_LEAF]
         return Accepted(tuple(leaves), reason=document.reason)
 
     return effect

@@ -30,15 +30,18 @@ from gateway.model.regional import RegionalPart
 from gateway.model.scopes import ENQUIRY_EVENTS
 from gateway.model.transfer import ItemState
 from gateway.recognition import statement
+from gateway.recognition.proposal import CONTENT as PROPOSAL
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
-from gateway.storage.rows import ContentRow, ItemRow, OwedRow, TransferRow
+from gateway.storage.rows import ContentRow, ItemRow, OwedRow, ProposalRow, TransferRow
 from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import case_json, utc_text
 from gateway.transfers.enquiry_parcels import EnquiryParcels
+from gateway.transfers.likely import twins_of
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.owing import OPEN_OWED, is_owed_again
+from gateway.transfers.proposals import Proposer, proposal_row
 from gateway.transfers.state_digest import digest_content
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
@@ -67,6 +70,7 @@ class Prepared:
     row: OwedRow
     contents: tuple[ContentRow, ...]
     delivered_sd: str
+    proposal: ProposalRow | None = None
 
     @property
     def wants(self) -> Wants:
@@ -81,6 +85,10 @@ class Prepared:
         if self.delivered_sd:
             transfer = view.transfers[self.row.transfer]
             view.put_transfer(transfer._replace(delivered_sd=self.delivered_sd, delivered_jti=self.row.jti))
+            if self.proposal is not None:
+                view.put_proposal(self.proposal)
+            elif self.row.transfer in view.proposals:  # delivered anew, and nothing is proposed this time
+                view.put_proposal(ProposalRow(self.row.transfer, "", "{}"))
         return Answer(200, b"{}", b"")
 
 
@@ -117,6 +125,7 @@ class Dispatcher:
     signing_key: SigningKey
     clock: Clock
     ids: IdSource
+    proposer: Proposer
 
     async def due(self, lane: str, most: int, *, at_once: bool = False) -> list[OwedRow]:
         """Open messages of a lane whose time has come, the first of each transfer.  `at_once`: the member is back, back-off is void."""
@@ -187,7 +196,7 @@ class Dispatcher:
                 made = [self._made("notice", jcs(await self._notice(row, transfer, items, stored)), MEDIA_JSON)]
                 originals = _papers(row, transfer, stored)
                 if row.event == "amended":
-                    made += [each for each in await self._forward(transfer, items, stored) if each.name in AMENDED]
+                    made += [each for each in await self._forward(transfer, items, stored, propose=False) if each.name in AMENDED]
         return await self._store(row, originals, made)
 
     async def _statement(self, row: OwedRow) -> OwedRow | None:
@@ -207,9 +216,11 @@ class Dispatcher:
         key = await self.vault.part_key(row.transfer)
         rows = self.vault.seal(key, row.transfer, GATEWAY_ID, row.jti, made)
         contents = [*originals, *((GATEWAY_ID, row.jti, content.name) for content in made)]
-        local = next((each.sd for each in rows if each.name == "local"), "")
+        sds = {each.name: each.sd for each in rows}
+        proposed = next((each.data for each in made if each.name == PROPOSAL), None)
+        proposal = proposal_row(row.transfer, sds[PROPOSAL], proposed) if proposed is not None else None
         ready = row._replace(state="ready", contents=json.dumps(contents))
-        answer = await self.committer.submit(Prepared(ready, rows, local))
+        answer = await self.committer.submit(Prepared(ready, rows, sds.get("local", ""), proposal))
         return ready if answer.status == 200 else None
 
     async def _check_consent(self, row: OwedRow) -> None:
@@ -235,8 +246,10 @@ class Dispatcher:
         rows = await self.database.fetch("transfers_by_id", ids=ids)
         return TransferRow(*rows[0]), tuple(ItemRow(*row) for row in await self.database.fetch("items_by_transfer", ids=ids))
 
-    async def _forward(self, row: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content]) -> list[Content]:
-        """The accepting bank's copy: its own format, the regional form, what was lost on the way, and the case's papers."""
+    async def _forward(
+        self, row: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content], *, propose: bool = True
+    ) -> list[Content]:
+        """The accepting bank's copy: its own format, the regional form, what was lost on the way, the case's papers, the proposal."""
         regional = stored[GATEWAY_ID, row.id, "regional"]
         part = read_part(regional.data, self.standard)
         wanted = {item.record for item in items if item.state in ALIVE}
@@ -254,16 +267,24 @@ class Dispatcher:
         )
         adapter = self.adapters[row.accepting]
         localised = self.mapper.to_local(chosen, adapter.region)
+        proposal = await self.proposer.propose(row, chosen.records) if propose else None
         return [
-            await self._case_content(row, items, stored),
+            *([self._made(PROPOSAL, proposal, MEDIA_JSON)] if proposal is not None else []),
+            await self._case_content(row, items, stored, await twins_of(self.database, row, items, row.accepting)),
             self._made("local", adapter.render(localised.part), adapter.media_types[0]),
             self._made("local-loss", write_loss(localised.loss), MEDIA_XML),
             regional,
             stored[GATEWAY_ID, row.id, "loss"],
         ]
 
-    async def _case_content(self, row: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content]) -> Content:
-        """What ties it together: state, items, the banks' own envelopes, the leaf of the last act and its proof."""
+    async def _case_content(
+        self,
+        row: TransferRow,
+        items: Sequence[ItemRow],
+        stored: Mapping[tuple[str, str, str], Content],
+        hints: Mapping[str, Json] | None = None,
+    ) -> Content:
+        """What ties it together: state, items, the banks' own envelopes, the leaf of the last act and its proof; with `hints` to judge."""
         size, _ = await self.ledger.head()
         leaf = (await self.reading.entries(row.leaf, row.leaf + 1))[0]
         envelopes: dict[str, Json] = {
@@ -281,6 +302,7 @@ class Dispatcher:
             "leaf": base64.b64encode(leaf).decode("ascii"),
             "proof": await self.ledger.proof(row.leaf, size),
             "leaves": await self._earlier(row, [str(token) for token in envelopes.values()], size),
+            **(hints or {}),
         }
         return self._made("case", jcs(body), MEDIA_JSON)
 

@@ -17,6 +17,9 @@ DISPUTABLE = timedelta(days=30)
 TOO_LATE = Refusal("transfer.too_late", "异议期限已过", "the time for a dispute is over")
 NEVER_DELIVERED = Refusal("transfer.not_disputable", "本案未曾送达接收行", "this case never reached the accepting bank")
 NOT_YOUR_TURN = Refusal("transfer.wrong_state", "此异议现由另一方审理", "the dispute is before somebody else now")
+NOTHING_LEFT = Refusal(
+    "transfer.wrong_state", "已无可重新认定的成果,只能维持", "nothing is left that could be decided anew; it can be upheld"
+)
 NOT_HELD = Refusal(
     "transfer.wrong_state", "案件未被搁置,只能处置其死信", "the case is not held; an order can only be about a dead letter of it"
 )
@@ -69,6 +72,8 @@ def remit(document: Withdrawal, new_jti: NewJti) -> Effect:
             return NOT_YOUR_TURN
         if case.row.consent_withdrawn:
             return CONSENT_WITHDRAWN  # nobody could decide anew: what was decided stands
+        if not case.reclaimable():
+            return NOTHING_LEFT  # all of it is void, recalled or another case's by now: what was decided stands
         case.drop_recalls()
         case.reclaim()
         case.row = case.row._replace(decision_jti="", posted_source="", posted_accepting="", disputed_from="", stage="")

@@ -13,13 +13,14 @@ from typing import Any
 from gateway.adapters.contract import RegionAdapter
 from gateway.crypto.digests import nullifier
 from gateway.errors import Problem, RecordError
-from gateway.mapping.engine import Mapped, Mapper
+from gateway.mapping.engine import CONVERTED, Mapped, Mapper
 from gateway.mapping.regional_xml import write_loss, write_part
 from gateway.mapping.schema import Standard
 from gateway.model.documents import Identity
 from gateway.model.local import LocalPart, Operation, PartManifest
 from gateway.model.ports import IdSource
 from gateway.model.regional import RegionalRecord
+from gateway.recognition.twins import likeness
 from gateway.storage.rows import ItemRow
 from gateway.transferlog.leaf import commit_record
 from gateway.transfers.answers import problem_json
@@ -104,11 +105,11 @@ class Reader:
                 items.append(empty_item(position, record_id)._replace(state="closed", reason=absent.get(record_id, "unknown_record")))
             else:
                 reason = "revoked" if record_id in cancelled else _barred(record)
-                items.append(self._item(position, record, asked.source, secrets[record_id], reason))
+                items.append(self._item(position, record, asked, secrets[record_id], reason))
         return tuple(items)
 
-    def _item(self, position: int, record: RegionalRecord, source: str, secret: bytes, reason: str) -> ItemRow:
-        strength, key = outcome_key(record, source)
+    def _item(self, position: int, record: RegionalRecord, asked: Asked, secret: bytes, reason: str) -> ItemRow:
+        strength, key = outcome_key(record, asked.source)
         size = record.credits
         return empty_item(position, record.record_id)._replace(
             state="closed" if reason else "claimed",
@@ -119,6 +120,7 @@ class Reader:
             kind=str(record.values["kind"]),
             credits=str(size) if size is not None else None,
             points=str(record.values["size.points"]) if "size.points" in record.values else None,
+            alike="" if reason else likeness(self.nullifier_key, asked.identity.citizen_id, record.values),
         )
 
 
@@ -169,7 +171,7 @@ def _barred(record: RegionalRecord) -> str:
     if record.values.get("status") == "REVOKED":
         return "revoked"
     if not record.values["convertible"]:
-        return "not_convertible"
+        return "converted" if record.values.get("convertible_reason") == CONVERTED else "not_convertible"
     return ""
 
 

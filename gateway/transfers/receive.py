@@ -46,6 +46,8 @@ from gateway.transfers.open import Confirmed, Opening, confirm
 from gateway.transfers.own_scopes import OWN_SCOPE_ACTS, OwnScopes
 from gateway.transfers.papers import check_agreement, check_consent, read_identity, read_papers
 from gateway.transfers.registry import Registry
+from gateway.transfers.rule_acts import RULE_ACTS
+from gateway.transfers.rule_desk import RuleDesk
 from gateway.transfers.state_watch import StateWatch
 from gateway.transfers.statement_watch import StatementWatch
 from gateway.transfers.statements import StatementNoted
@@ -87,6 +89,7 @@ class Receiver:
     ids: IdSource
     states: StateWatch
     statements: StatementWatch
+    rules: RuleDesk
 
     async def receive(self, raw: RawMessage, http: HttpTarget | None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Reply:
         """Take one message.  Raises TrustError for what is not authentic or not fresh, StorageError when nothing could be stored."""
@@ -119,7 +122,7 @@ class Receiver:
                     return await self._opening(message, secret)
                 case Act.NOTED:
                     return await self._noted(message, secret, wants)
-                case act if act in OWN_SCOPE_ACTS | WORDS:
+                case act if act in OWN_SCOPE_ACTS | WORDS | RULE_ACTS:
                     return await self._own_scope(message, secret)
                 case Act.DECLINE if await self._own_scopes.asked(message):
                     return await self._own_scopes.change(message, secret)
@@ -142,6 +145,8 @@ class Receiver:
     async def _own_scope(self, message: VerifiedMessage, secret: bytes) -> Change:
         if message.act in WORDS:
             return await self.statements.said(message, secret, self._presiding)
+        if message.act in RULE_ACTS:
+            return await self.rules.change(message, secret, self._presiding)
         return await self._own_scopes.change(message, secret)
 
     async def _noted(self, message: VerifiedMessage, secret: bytes, wants: Wants) -> Change:

@@ -19,8 +19,10 @@ from gateway.transfers.acts import Presiding
 from gateway.transfers.agreement_view import agreements_json
 from gateway.transfers.agreements import founding_row
 from gateway.transfers.case import case_json, parties_of, waiting_on
+from gateway.transfers.consent_view import consents_of
 from gateway.transfers.contested import contested_outcomes
 from gateway.transfers.dead_letters import is_dead
+from gateway.transfers.likely import twins_of
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.stuck import held_json, in_order, letter_json
 
@@ -78,6 +80,7 @@ class Status:
             "unresolved": bool(row.unresolved),
             "presiding_unit": self.presiding(parties_of(row)),
             "steps": [_step(seq, index, leaf) for seq, index, leaf in await self.reading.scope(transfer)],
+            **await twins_of(self.database, row, items, member),
             "owed": [
                 {"to": each.lane, "act": each.act, "event": each.event, "state": each.state, "attempts": each.attempts,
                  "next_at": each.next_at, "last_error": each.last_error, "message": each.jti, "created_at": each.created_at,
@@ -119,6 +122,10 @@ class Status:
         rows = {row.scope: row for row in map(founding_row, founding)}
         rows |= {row[0]: AgreementRow(*row) for row in await self.database.fetch("agreements_all")}
         return {"agreements": agreements_json(founding, rows.values(), member)}
+
+    async def consents(self, member: str, cursor: str = "") -> dict[str, Any]:
+        """The consents a facing bank holds, or everybody's for the centre, a page at a time."""
+        return await consents_of(self.database, member, cursor)
 
     async def contested_count(self) -> int:
         """How many outcomes are contested."""

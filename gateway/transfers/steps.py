@@ -14,6 +14,8 @@ from gateway.model.transfer import ItemState, Refusal, Role, Rule, State
 from gateway.storage.rows import ItemRow
 from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
 from gateway.transfers.case import Case
+from gateway.transfers.proposals import judge_estimate
+from gateway.transfers.voiding import UNDECIDED_END
 
 OTHER_BYTES = Refusal("transfer.other_bytes", "认定所依据的不是最近交付的内容", "the decision is not over what was last delivered")
 WRONG_ITEMS = Refusal("transfer.bad_document", "认定须逐项覆盖全部待定成果", "a decision covers exactly the items that are still claimed")
@@ -30,9 +32,6 @@ CONSENT_WITHDRAWN = Refusal("consent.withdrawn", "授权已撤回", "the consent
 NOT_POSTING = Refusal("transfer.wrong_state", "本案现在没有待入账的认定", "there is no decision to be booked now")
 NOT_IMPOSSIBLE = Refusal("transfer.bad_document", "此项只能确认完成", "this can only be confirmed as done")
 BAD_POSTURE = Refusal("transfer.bad_document", "信封声明与文件不一致", "the envelope's posture is not what the document says")
-
-UNDECIDED_END = frozenset({"expired", "no_account"})
-"""Reasons of items that were closed without anybody having judged them."""
 
 NewJti = Callable[[], str]
 
@@ -71,6 +70,9 @@ def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Eff
         refusal = _judge_decision(case, message, document, deciding)
         if refusal is not None:
             return refusal
+        told = judge_estimate(case.view.proposals.get(case.row.id), document)
+        if isinstance(told, Refusal):
+            return told
         verdicts = {item.record: item for item in document.items}
         changes: dict[int, Mapping[str, Any]] = {}
         for item in deciding:
@@ -91,9 +93,9 @@ def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Eff
         tell(case, "decided", new_jti, case.row.source)
         if any(item.state == Verdict.RECOGNISED for item in case.items) or case.unbooked():
             case.move(State.POSTING)
-            return Accepted(("transfer.decided",))
+            return Accepted(("transfer.decided",), facts=told)
         case.move(case.ended())
-        return Accepted(("transfer.decided", "transfer.settled"))
+        return Accepted(("transfer.decided", "transfer.settled"), facts=told)
 
     return effect
 

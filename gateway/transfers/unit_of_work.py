@@ -126,7 +126,7 @@ class Ledger:
         return Decided([write for write in writes if write.rows], answers, lambda: self._committed(view, grown))
 
     def _committed(self, view: View, grown: Appended | None) -> None:
-        self._registry = RegistryRows(view.members, view.keys, view.numbers, view.agreements)
+        self._registry = RegistryRows(view.members, view.keys, view.numbers, view.agreements, view.rules)
         self._unread.clear()
         self._unread_learners.clear()
         if grown is not None:

@@ -24,7 +24,9 @@ from gateway.storage.rows import (
     OutcomeRow,
     OwedRow,
     PartKeyRow,
+    ProposalRow,
     ReconciliationRow,
+    RuleRow,
     StatementRow,
     TransferRow,
 )
@@ -61,6 +63,7 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
         "items_by_transfer": ("ids", ids),
         "owed_by_transfer": ("ids", ids),
         "outcomes_by_transfer": ("ids", ids),
+        "proposals_by_transfer": ("ids", ids),
         "outcomes_by_key": ("nfs", _wanted(key for want in wants for key in want.outcomes)),
         "consents_by_key": ("keys", _wanted(key for want in wants for key in want.consents)),
         "enquiries_by_id": ("ids", _wanted(key for want in wants for key in want.enquiries)),
@@ -69,7 +72,7 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
         "reconciliations_by_member": ("members", reconciling),
         "differences_open": ("members", reconciling),
     }
-    fixed = ("head", "members_all", "keys_all", "agreements_all", "lanes_all") if registry else ("head",)
+    fixed = ("head", "members_all", "keys_all", "agreements_all", "rules_all", "lanes_all") if registry else ("head",)
     return [*(Read(name, {}) for name in fixed), *(Read(name, {param: text}) for name, (param, text) in lists.items() if text)]
 
 
@@ -115,22 +118,24 @@ def _brought(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Brought]]:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRows:
-    """Members, keys and agreements as of one head, and the last number given in each lane.
+    """Members, keys, agreements and rule versions as of one head, and the last number given in each lane.
 
-    Members, keys and agreements change only together with leaves, so an unmoved head vouches for them; numbers have a fence of their own.
+    They change only together with leaves, so an unmoved head vouches for them; numbers have a fence of their own.
     """
 
     members: Mapping[str, MemberRow]
     keys: Mapping[str, KeyRow]
     lanes: Mapping[str, int]
     agreements: Mapping[str, AgreementRow] = field(default_factory=dict)
+    rules: Mapping[str, RuleRow] = field(default_factory=dict)
 
     @classmethod
     def load(cls, rows: Mapping[str, list[Row]]) -> "RegistryRows":
         members = {row[0]: MemberRow(*row) for row in rows["members_all"]}
         keys = {row[0]: KeyRow(*row) for row in rows["keys_all"]}
         agreements = {row[0]: AgreementRow(*row) for row in rows["agreements_all"]}
-        return cls(members, keys, {row[0]: row[1] for row in rows["lanes_all"]}, agreements)
+        rules = {row[0]: RuleRow(*row) for row in rows["rules_all"]}
+        return cls(members, keys, {row[0]: row[1] for row in rows["lanes_all"]}, agreements, rules)
 
 
 @dataclass(slots=True)
@@ -152,10 +157,13 @@ class View:
     statements: dict[str, StatementRow] = field(default_factory=dict)
     reconciling: dict[str, ReconciliationRow] = field(default_factory=dict)
     differences: dict[tuple[str, ...], DifferenceRow] = field(default_factory=dict)
+    proposals: dict[str, ProposalRow] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     """The last number given in each lane."""
     agreements: Mapping[str, AgreementRow] = field(default_factory=dict)
     """By scope.  Replaced, never changed: who holds the same object holds the same agreements."""
+    rules: Mapping[str, RuleRow] = field(default_factory=dict)
+    """Versions of rule sets, by scope, without their bytes.  Replaced, never changed."""
     brought: dict[tuple[str, str, str], list[Brought]] = field(default_factory=dict)
     unread: set[tuple[str, str, str]] = field(default_factory=set)
     """Whose earlier items turned out to be needed."""
@@ -196,8 +204,10 @@ class View:
             statements={row[0]: StatementRow(*row) for row in read("statements_by_id")},
             reconciling={row[0]: ReconciliationRow(*row) for row in read("reconciliations_by_member")},
             differences={tuple(row[:4]): DifferenceRow(*row) for row in read("differences_open")},
+            proposals={row[0]: ProposalRow(*row) for row in read("proposals_by_transfer")},
             numbers=dict(registry.lanes),
             agreements=registry.agreements,
+            rules=registry.rules,
             brought=_brought(read("items_of_learners")),
             _numbers_before=registry.lanes,
         )
@@ -263,6 +273,10 @@ class View:
         self.statements[row.id] = row
         self._put("statement_put", row.id, row)
 
+    def put_proposal(self, row: ProposalRow) -> None:
+        self.proposals[row.transfer] = row
+        self._put("proposal_put", row.transfer, row)
+
     def put_reconciling(self, row: ReconciliationRow) -> None:
         self.reconciling[row.member] = row
         self._put("reconciliation_put", row.member, row)
@@ -279,6 +293,13 @@ class View:
     def put_agreement(self, row: AgreementRow) -> None:
         self.agreements = {**self.agreements, row.scope: row}
         self._put("agreement_put", row.scope, row)
+
+    def put_rule(self, row: RuleRow, document: bytes | None = None) -> None:
+        """`document`: the file of a version that is new."""
+        self.rules = {**self.rules, row.scope: row}
+        self._put("rule_put", row.scope, row)
+        if document is not None:
+            self._put("rule_document_put", row.scope, (row.scope, document))
 
     def brought_by(self, learner: tuple[str, str, str], but: str) -> list[Brought]:
         """The items of one `(learner, source, accepting)` in all cases but `but`, as they are now.  Raises UnreadError."""

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 from aiohttp import web
 
+from gateway.transfers.estimates import Estimates
 from gateway.transfers.log_files import LogFiles
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.mailbox import Mailbox
 from gateway.transfers.receive import Receiver
+from gateway.transfers.rule_view import RuleShelf
 from gateway.transfers.status import Status
 from gateway.transfers.unit_of_work import Ledger
 
@@ -21,12 +24,16 @@ class Parts:
     receiver: Receiver
     mailbox: Mailbox
     status: Status
+    estimates: Estimates
     reading: LogReading
     ledger: Ledger
     log_files: LogFiles
     heard_from: Callable[[str], None]
     clocks_agree: Callable[[], bool]
     body_bytes_max: int
+    rules: RuleShelf
+    today: Callable[[], date]
+    """The day (+08:00) by which rules and agreements count."""
     base_url: str = ""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 

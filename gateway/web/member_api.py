@@ -49,7 +49,8 @@ async def get_transfer(request: web.Request) -> web.Response:
     """`GET /v1/transfers/{id}`."""
     parts = request.app[PARTS]
     shown = await parts.status.show(request.match_info["id"], member_of(request))
-    etag = f'"{shown["ver"]}-{len(shown["steps"])}"'
+    hints = [hint["leaf"] for hint in shown.get("likely_twins", [])]  # they change with other cases, each with a new last leaf
+    etag = f'"{shown["ver"]}-{len(shown["steps"])}{f"-{len(hints)}.{max(hints)}" if hints else ""}"'
     if request.headers.get("If-None-Match") == etag:
         return web.Response(status=304, headers={"ETag": etag})
     return web.json_response(shown, headers={"ETag": etag})
@@ -63,6 +64,36 @@ async def get_stuck(request: web.Request) -> web.Response:
 async def get_agreements(request: web.Request) -> web.Response:
     """`GET /v1/agreements`: the agreements the asker is a party of, with what is proposed and who has suspended."""
     return web.json_response(await request.app[PARTS].status.agreements(member_of(request)))
+
+
+async def get_rules(request: web.Request) -> web.Response:
+    """`GET /v1/rules`: every version of every rule set, newest first; rules are public among members."""
+    member_of(request)
+    parts, query = request.app[PARTS], request.query
+    return web.json_response({"rules": await parts.rules.rule_versions(parts.today(), query.get("accepting", ""), query.get("id", ""))})
+
+
+async def get_rule(request: web.Request) -> web.Response:
+    """`GET /v1/rules/{id}/{version}`: the rule file, byte for byte as it was proposed.  Raises RecognitionError."""
+    member_of(request)
+    shelf, named = request.app[PARTS].rules, request.match_info
+    row = await shelf.find(named["id"], named["version"], request.query.get("accepting", ""))
+    etag = f'"{row.digest}"'
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers={"ETag": etag})
+    return web.Response(body=await shelf.document(row), content_type="application/toml", headers={"ETag": etag})
+
+
+async def post_quote(request: web.Request) -> web.Response:
+    """`POST /v1/quote?accepting=…&programme=…`: the asker's own file, estimated by the accepting bank's rules; nothing is kept."""
+    member, query = member_of(request), request.query
+    content = await read_body(request)
+    return web.json_response(await request.app[PARTS].estimates.of(member, content, query.get("accepting", ""), query.get("programme", "")))
+
+
+async def get_consents(request: web.Request) -> web.Response:
+    """`GET /v1/consents`: the consents that the asker holds as facing bank."""
+    return web.json_response(await request.app[PARTS].status.consents(member_of(request), request.query.get("cursor", "")[:256]))
 
 
 async def get_outcomes(request: web.Request) -> web.Response:

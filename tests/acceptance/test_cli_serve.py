@@ -187,12 +187,16 @@ def test_watch_when_interrupted_then_130_without_a_trace(served: Served) -> None
     path = served.prepared("case1")
     sent = json.loads(ceg("transfer", "submit", path, *served.bank("CN-31"), *served.trust, "--json").stdout)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [*CEG, "transfer", "watch", sent["transfer"], "--config", str(served.config)]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's background job is born deaf to it
+    command = [*CEG[:-1], heard + CEG[-1], "transfer", "watch", sent["transfer"], "--config", str(served.config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
-        assert process.stderr is not None
-        process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=WAIT_S)
+        try:
+            assert process.stderr is not None
+            process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=WAIT_S)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in err
 

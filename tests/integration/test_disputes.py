@@ -7,7 +7,8 @@ from support.auditor import Books, books, check_books, shanghai_part
 from support.region import World, acknowledgement, posting, region
 from support.stages import ACCEPTING, HELD_DECIDED, JUDGED, PRESIDING, SOURCE, Stage, book, deciding, owed, stage
 
-from gateway.model.documents import Verdict
+from gateway.mapping.documents import write
+from gateway.model.documents import Correction, Verdict
 from gateway.model.transfer import State
 
 YES, NO = (Verdict.RECOGNISED, "3.0"), (Verdict.REFUSED, "0")
@@ -182,6 +183,19 @@ async def test_remit_when_an_outcome_is_held_elsewhere_by_now_then_that_item_is_
         kept, lost = heard.body["items"]
         assert (kept["state"], lost["state"], lost["reason"]) == ("claimed", "closed", "outcome_taken")
         assert lost["taken_leaf"] == other.body["receipt"]["index"]
+        sound(world, found)
+
+
+async def test_remit_when_every_item_is_void_by_now_then_refused_and_what_was_decided_can_be_upheld(tmp_path: Path) -> None:
+    """Seed 198 of the simulation: nothing is left that could be decided anew."""
+    async with region(tmp_path) as world, books(world) as found:
+        case = await stage(world, JUDGED)
+        await case.do(SOURCE, "revoke", contents=[("revocation", write(Correction("other", "作废", case.records)))])
+        before = case.state
+        refused = await case.try_(PRESIDING, "remit")
+        assert (refused.status, refused.code, refused.body["state"]) == (409, "transfer.wrong_state", before)
+        await case.do(PRESIDING, "uphold")
+        assert case.state in {"settled", "recalled", "posting"}
         sound(world, found)
 
 

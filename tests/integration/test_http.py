@@ -1,5 +1,6 @@
 """Over real sockets: the member API, the mailbox, tokens, the log, health; and what it says to those who get it wrong."""
 
+import io
 import json
 import random
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from joserfc import jwk, jwt
+from support.proposals import in_force, management
 from support.region import SAMPLES, ManualClock, SeededIds, World, key_of, tools, trust_data, write_files
 
 from gateway.app import Addresses, build, serving
@@ -182,3 +184,27 @@ async def test_request_when_malformed_then_problem_names_it_and_the_gateway_goes
         ) as response:
             assert response.status == 400
         assert (await here.post(here.world.request("CN-31", "CN-33", SH_RECORDS, SH, target=HttpTarget("POST", here.messages))))[0] == 202
+
+
+async def test_quote_when_asked_with_a_token_then_the_own_file_is_estimated_and_nothing_is_kept(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        url = here.addresses.member_api + "/v1/quote"
+        async with here.session.post(url, data=SH) as refused:
+            assert refused.status == 401
+        _, granted = await here.token("CN-31")
+        headers = {"Authorization": f"Bearer {granted['access_token']}"}
+        before = here.world.gateway.ledger.size
+        wanted = {"accepting": "CN-32", "programme": "120402"}
+        async with here.session.post(url, params=wanted, data=SH, headers=headers) as none:
+            assert (none.status, (await none.json())["code"]) == (422, "recognition.no_rules")
+        in_force(here.world, management())
+        async with here.session.post(url, params=wanted, data=SH, headers=headers) as answer:
+            told = await answer.json()
+            assert answer.status == 200, told
+        (learner,) = told["learners"]
+        assert {item["record"] for item in learner["estimate"]["items"]} == set(SH_RECORDS)
+        async with here.session.post(url, params=wanted, data=io.BytesIO(b"x" * (1 << 20 | 1)), headers=headers) as large:
+            assert (large.status, (await large.json())["code"]) == (413, "format.too_large")
+        async with here.session.post(url, params=wanted, data=b"{", headers=headers) as broken:
+            assert broken.status == 400
+        assert here.world.gateway.ledger.size == before

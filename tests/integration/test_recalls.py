@@ -218,7 +218,9 @@ async def test_revoke_when_another_case_holds_the_outcome_then_it_cannot_be_reco
         await case.take_forward()
         await case.do(ACCEPTING, "acknowledge")
         await revoke(old, old.records[0])
-        assert (await case.try_(ACCEPTING, "decide")).code == "transfer.outcome_taken"
+        assert (await case.try_(ACCEPTING, "decide")).code == "transfer.stale_version"
+        case.ver += 1
+        assert (await case.try_(ACCEPTING, "decide")).code == "transfer.bad_document"
         sound(world, found)
 
 

@@ -16,7 +16,8 @@ ELSEWHERE = {Act.REQUEST, Act.NOTED}
 HERE = [act for act in Act if act not in ELSEWHERE]
 OWN_SCOPES = {
     "enquire", "list", "consent", "consent-withdraw", "clear", "agreement-propose", "agreement-sign", "agreement-suspend",
-    "agreement-resume", "agreement-end", "statement-sign", "statement-dispute",
+    "agreement-resume", "agreement-end", "statement-sign", "statement-dispute", "rule-propose", "rule-approve", "rule-publish",
+    "rule-withdraw",
 }  # fmt: skip
 """These have scopes of their own; in a transfer nobody has a role for them."""
 STEPS = {

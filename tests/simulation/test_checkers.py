@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -111,7 +110,7 @@ SPOILS: dict[str, Callable[[Evidence], Evidence]] = {
     "by_the_table": another_way,
     "timers_hold_still": lambda evidence: replace(
         with_leaves(evidence, replace(leaf_of(evidence, "transfer.decided"), type="transfer.expired", seq=99, **UNSIGNED)),
-        jumps=[(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))],
+        jumps=[(0, 10**6)],
     ),
     "consents_respected": lambda evidence: with_leaves(
         evidence, replace(leaf_of(evidence, "transfer.decided"), at="2036-01-01T00:00:00.000000Z")
@@ -179,6 +178,8 @@ def test_case_when_an_item_waits_or_it_is_open_then_told(evidence: Evidence) -> 
     transfer, case = settled(evidence)
     posting = replace(evidence, cases={**evidence.cases, transfer: {**case, "state": "posting"}})
     assert checkers.nothing_left_open(posting) != []
+    contested = [{**case["items"][0], "contested": True}, *case["items"][1:]]
+    assert checkers.nothing_left_open(replace(evidence, cases={**evidence.cases, transfer: {**case, "items": contested}})) != []
 
 
 def test_decision_when_the_source_bank_heard_another_then_told(evidence: Evidence) -> None:

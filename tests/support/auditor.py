@@ -42,6 +42,8 @@ BUSINESS = {
     "consent": "SELECT * FROM consent ORDER BY controller, id",
     "enquiry": "SELECT * FROM enquiry ORDER BY id",
     "agreement": "SELECT * FROM agreement ORDER BY scope",
+    "rule_version": "SELECT * FROM rule_version ORDER BY scope",
+    "rule_file": "SELECT * FROM rule_file ORDER BY scope",
     "member": "SELECT * FROM member ORDER BY member",
     "member_key": "SELECT * FROM member_key ORDER BY kid",
 }

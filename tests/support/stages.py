@@ -45,6 +45,7 @@ class Stage:
     jtis: dict[str, str] = field(default_factory=dict)
     sds: dict[str, str] = field(default_factory=dict)
     mapping: Sequence[str] = ()
+    proposal: bytes = b""
 
     @property
     def facing(self) -> str:
@@ -80,6 +81,8 @@ class Stage:
         self.jtis["forward"] = forward.jti
         self.sds |= {"local": forward.sd["local"], "part": forward.sd["part"]}
         self.mapping = json.loads(forward.contents["case"])["mapping"]
+        self.proposal = forward.contents.get("proposal", b"")
+        self.sds["proposal"] = forward.sd.get("proposal", "")
         return forward
 
     async def noted(self, member: str, event: str) -> Owed:
@@ -186,6 +189,10 @@ ACTS: dict[str, Callable[[Stage], Made]] = {
     "agreement-suspend": _dummies("reason"),
     "agreement-resume": _dummies("reason"),
     "agreement-end": _dummies("reason"),
+    "rule-propose": _dummies("rules", "trial"),
+    "rule-approve": _dummies("approval"),
+    "rule-publish": _dummies("publication"),
+    "rule-withdraw": _dummies("reason"),
     "forward": _dummies("case", "request", "identity", "consent"),
     "notify": _dummies("notice"),
     "fetch": _dummies("case", "request", "identity", "consent-source"),

@@ -22,6 +22,8 @@ from gateway.adapters.anhui.settings import (
     KIND,
     NAME,
     NUMBER,
+    ORIGIN,
+    ORIGINS,
     PERSON_COLUMNS,
     RECORD_COLUMNS,
     REMARK,
@@ -29,7 +31,7 @@ from gateway.adapters.anhui.settings import (
     AnhuiSettings,
 )
 from gateway.adapters.anhui.sheet import Line, Sheet
-from gateway.adapters.fields import MISSING, Fault
+from gateway.adapters.fields import MISSING, UNKNOWN_CODE, Fault
 from gateway.errors import Problem
 from gateway.formats.gb18030 import has_private_use
 from gateway.formats.xlsx_safe import CellKind, XlsxCell
@@ -158,6 +160,8 @@ def _faults(line: Line, settings: AnhuiSettings) -> Iterable[tuple[str, Fault]]:
     for column in (TITLE, KIND, ISSUER):
         if not line.text(column):
             yield column, MISSING
+    if line.text(ORIGIN) and line.text(ORIGIN) not in ORIGINS:
+        yield ORIGIN, UNKNOWN_CODE
     several = _holds_several(line, settings)
     if several:
         yield TITLE, SEVERAL

@@ -22,6 +22,10 @@ PERSON_COLUMNS = (NAME, CITIZEN, UNIT)
 RECORD_COLUMNS = tuple(column for column in COLUMNS if column not in PERSON_COLUMNS)
 REQUIRED_COLUMNS = (NAME, CITIZEN, TITLE, KIND, HOURS, CREDITS, GRADE, ISSUER, DATE)
 
+ORIGIN = "成果来源"
+ORIGINS = frozenset({"原始", "转换"})
+"""A column that need not be there, and the words it may hold: an original of the bank's own, or held by a conversion."""
+
 RENDER_FORMS = ("csv-gb18030", "csv-utf8-bom", "xlsx")
 SALT_CHARS_MIN = 16
 

@@ -21,7 +21,7 @@ VALUES_MAX: Final = 200
 # The order a writer keeps; what the format does not know follows in the order it was met.
 LEARNER_ORDER: Final = ("@ZH", "@LX", "@ZHZT", "XM", "SFZJ", "SFZJ@LXM", "XBM", "MZM", "XLM", "XLM@BB")
 RECORD_ORDER: Final = (
-    *("@XH", "@LB", "@CZ", "KC", "KC@DM", "KC@MC", "KC@XZ", "ZS", "ZS@MC", "ZS@BH", "ZS@JB"),
+    *("@XH", "@LB", "@CZ", "@LY", "KC", "KC@DM", "KC@MC", "KC@XZ", "ZS", "ZS@MC", "ZS@BH", "ZS@JB"),
     *("XS", "XS@LL", "XS@SJ", "XF", "CJ", "CJ@LX", "DJ", "DJ@KJ", "FZDW", "FZDW@DM", "HDRQ", "YXQZ"),
 )
 # Elements that carry attributes only: their empty text is no value.

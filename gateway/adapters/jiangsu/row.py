@@ -1,7 +1,8 @@
 """Checks of one achievement (`CG`): every fault at once, and what is odd but usable as quality issues.
 
 Codes (our invention): LB 01 course, 02 self-study exam, 03 skill certificate, 04 qualification, 05 training,
-06 community, 07 award, 08 work; CZ X new, G change, C cancel; XZ B compulsory, X elective; CJ@LX DJ five
+06 community, 07 award, 08 work; CZ X new, G change, C cancel; LY Y original, Z by conversion;
+XZ B compulsory, X elective; CJ@LX DJ five
 grades, HG pass or fail, BF percentage.  A letter means what its attribute says: X and G stand in several.
 """
 
@@ -27,6 +28,7 @@ CLASSES: Final = frozenset(f"{number:02d}" for number in range(1, 9))
 OPERATIONS: Final[Mapping[str, Operation]] = {"X": Operation.DEPOSIT, "G": Operation.CHANGE, "C": Operation.CANCEL}
 COURSES: Final = frozenset({"01", "02"})
 CERTIFICATES: Final = frozenset({"03", "04"})
+ORIGINS: Final = frozenset("YZ")
 COMPULSORY: Final = frozenset("BX")
 GRADE_TYPES: Final = frozenset({"DJ", "HG", "BF"})
 
@@ -73,6 +75,8 @@ def _code_faults(values: Mapping[str, str], repeated: frozenset[str]) -> Iterato
     for path, codes in (("@LB", CLASSES), ("@CZ", OPERATIONS.keys())):
         if values.get(path, "") not in codes:
             yield path, UNKNOWN_CODE if values.get(path) else MISSING
+    if "@LY" in values and values["@LY"] not in ORIGINS:
+        yield "@LY", UNKNOWN_CODE
     if values.get("KC@XZ") and values["KC@XZ"] not in COMPULSORY:
         yield "KC@XZ", UNKNOWN_CODE
 

@@ -40,6 +40,8 @@ from gateway.model.local import LocalValue
 DEPOSIT, AMEND, REVOKE = "DEPOSIT", "AMEND", "REVOKE"
 STATED = frozenset({DEPOSIT, AMEND})
 """Operations that state the whole achievement; a revocation only names it."""
+ORIGINS: Final = frozenset({"ORIGINAL", "CONVERTED"})
+"""Whether the bank gave the achievement a record itself, or holds it by a conversion; absent: itself."""
 # What stands beside the achievement in a record's values; an achievement may not use these names.
 RESERVED: Final = frozenset({"op", "reason", "chain", "payload", "entry"})
 GROUPS: Final = frozenset({"level", "period", "provider", "result", "workload", "cert"})
@@ -70,6 +72,7 @@ def checks_for(words: Vocabulary) -> Mapping[str, Check]:
         "achId": record_id,
         "achType": text_code(words.ach_types),
         "subType": short,
+        "origin": text_code(ORIGINS),
         "title": long,
         "level.code": short,
         "level.framework": short,

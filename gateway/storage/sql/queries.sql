@@ -24,8 +24,15 @@ INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 -- name: items_by_transfer
 SELECT * FROM item WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, position
 
+-- name: items_alike
+-- A learner's items that still count, newest cases first, as likely twins are compared (`recognition.twins.Candidate`).
+SELECT t.id, t.source, t.accepting, t.facing, t.leaf, i.record, i.state, i.nf, i.strength, i.alike, i.credits
+FROM transfer t JOIN item i ON i.transfer = t.id
+WHERE t.learner = :learner AND i.alike <> '' AND i.state IN ('claimed', 'recognised', 'recalling')
+ORDER BY t.opened_at DESC, t.id, i.position LIMIT :most
+
 -- name: item_put
-INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: outcomes_by_key
 SELECT * FROM outcome WHERE nf IN (SELECT value FROM json_each(:nfs))
@@ -53,6 +60,18 @@ SELECT * FROM content WHERE transfer = :transfer
 -- name: contents_by_key
 SELECT c.* FROM json_each(:keys) k
 JOIN content c ON c.iss = k.value ->> 0 AND c.jti = k.value ->> 1 AND c.name = k.value ->> 2
+
+-- name: proposals_by_transfer
+SELECT * FROM proposal WHERE transfer IN (SELECT value FROM json_each(:ids))
+
+-- name: proposal_put
+INSERT OR REPLACE INTO proposal VALUES (?, ?, ?)
+
+-- name: recognised_before
+-- What a learner was recognised in one programme by other cases.
+SELECT i.kind, i.awarded FROM transfer t JOIN item i ON i.transfer = t.id
+WHERE t.learner = :learner AND t.accepting = :accepting AND t.programme = :programme AND t.id <> :transfer
+AND i.state = 'recognised' AND i.awarded IS NOT NULL LIMIT :most
 
 -- name: part_key_put
 INSERT OR REPLACE INTO part_key VALUES (?, ?, ?, ?)
@@ -95,6 +114,10 @@ SELECT lane, state, COUNT(*) AS n FROM owed GROUP BY lane, state
 
 -- name: consents_by_key
 SELECT c.* FROM json_each(:keys) k JOIN consent c ON c.controller = k.value ->> 0 AND c.id = k.value ->> 1
+
+-- name: consents_of
+SELECT * FROM consent WHERE (:controller = '' OR controller = :controller) AND id || '/' || controller > :after
+ORDER BY id || '/' || controller LIMIT :most
 
 -- name: consent_put
 INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -310,6 +333,19 @@ SELECT * FROM agreement ORDER BY scope
 
 -- name: agreement_put
 INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: rules_all
+-- Few and small, oldest first: the files themselves, which may have megabytes, stand elsewhere.
+SELECT * FROM rule_version ORDER BY proposed_at, scope
+
+-- name: rule_put
+INSERT OR REPLACE INTO rule_version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: rule_document
+SELECT document FROM rule_file WHERE scope = :scope
+
+-- name: rule_document_put
+INSERT INTO rule_file VALUES (?, ?)
 
 -- name: items_of_learners
 -- What a learner brought in one direction, for a cap on that; a row without a transfer where there is nothing.

@@ -291,3 +291,11 @@ def test_manifest_when_it_does_not_fit_then_refused(wrong: PartManifest, code: s
     with pytest.raises(RecordError) as caught:
         adapter().parse(sheet(COURSE), wrong)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("word", "problems"), [("转换", {}), ("原始", {}), ("", {}), ("借来", {1: ["record.unknown_code"]})])
+def test_column_of_origin_when_there_then_one_of_its_words_or_none(word: str, problems: dict[int, list[str]]) -> None:
+    """PR-271."""
+    part = adapter().parse(sheet([*COURSE, word], header=[*HEADER, "成果来源"]), manifest(1))
+    assert {row.row: [problem.code for problem in row.problems] for row in part.quarantined} == problems
+    assert [record.values.get("成果来源", "") for record in part.records] == ([word] if not problems else [])

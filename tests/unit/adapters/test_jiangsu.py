@@ -173,6 +173,14 @@ def test_name_when_xml_cannot_hold_it_then_writing_refuses():
     assert caught.value.code == "format.character"
 
 
+def test_mark_of_origin_when_not_one_of_its_words_then_quarantined_and_a_good_one_returns_as_it_was():
+    """PR-271."""
+    assert quarantine_of(parse(edited(('LB="01" CZ="X"', 'LB="01" CZ="X" LY="Q"'))), 1) == {("row 1/@LY", "record.unknown_code")}
+    part = parse(edited(('LB="01" CZ="X"', 'LB="01" CZ="X" LY="Z"')))
+    assert part.records[0].values["@LY"] == "Z"
+    assert 'CZ="X" LY="Z"' in decode_gb18030(build({"render_as": "bare"}).render(part)).text
+
+
 def test_rows_when_faulty_then_quarantined_with_all_problems_and_the_rest_goes_on():
     part = parse(edited(("<XF>3.5</XF>", "<XF>三</XF>"), ("20230630", "20230631"), ('KJ="JSLOF">5', 'KJ="JSLOF">0')))
     assert quarantine_of(part, 1) == {

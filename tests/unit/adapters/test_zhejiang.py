@@ -194,6 +194,7 @@ def test_disclose_when_some_records_then_the_others_keep_their_links_only() -> N
     ("changes", "code", "path"),
     [
         ({"achType": "HOBBY"}, "record.unknown_code", "achType"),
+        ({"origin": "TAKEN"}, "record.unknown_code", "origin"),
         ({"achType": None}, "record.missing", "achType"),
         ({"title": ""}, "record.missing", "title"),
         ({"title": ["x"]}, "record.wrong_type", "title"),

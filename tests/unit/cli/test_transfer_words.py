@@ -73,13 +73,16 @@ def test_remarks_when_something_stands_inside_then_each_is_told_in_both_language
     letter = {"message": "q3vYk2", "to": "CN-31", "event": "decided", "dead_since": SINCE, "next_at": UNTIL, "attempts": 7,
               "last_error": "peer.refused", "state": "ready"}  # fmt: skip
     items = [{"record": "R-1", "state": "recalling"}, {"record": "R-2", "state": "claimed", "contested": True}]
-    found = remarks(case_of("posting", "", items=items, owed=[letter, letter | {"dead_since": None}], unresolved=True))
-    assert len(found) == 4
-    for words in zip(("R-1", "R-2", "成立", "q3vYk2"), found, strict=True):
+    twin = {"record": "R-3", "source": "CN-33", "accepting": "CN-34", "state": "recognised", "leaf": 12, "reasons": ["same_title"]}
+    more = {"likely_twins": [twin], "likely_twins_more": True, "unresolved": True}
+    found = remarks(case_of("posting", "", items=items, owed=[letter, letter | {"dead_since": None}], **more))
+    assert len(found) == 6
+    for words in zip(("R-1", "R-2", "R-3", "未全列", "成立", "q3vYk2"), found, strict=True):
         assert words[0] in words[1][0]
     assert all(en.isascii() and not zh.isascii() for zh, en in found)
-    assert "7" in found[3][0]
-    assert "peer.refused" in found[3][1]
+    assert "leaf 12" in found[2][1]
+    assert "7" in found[5][0]
+    assert "peer.refused" in found[5][1]
 
 
 async def _places(folder: Path) -> tuple[Path, dict[str, str]]:

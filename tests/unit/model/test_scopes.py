@@ -2,16 +2,27 @@
 
 from hashlib import sha256
 
-from gateway.model.scopes import ENQUIRY_EVENTS, EnquiryState, agreement_scope, consent_scope, enquiry_id, is_agreement_scope
+from gateway.model.scopes import (
+    ENQUIRY_EVENTS,
+    EnquiryState,
+    agreement_scope,
+    consent_scope,
+    enquiry_id,
+    is_agreement_scope,
+    is_rule_scope,
+    rule_scope,
+)
 from gateway.model.transfer import transfer_id
 
 
 def test_ids_when_computed_by_hand_then_equal() -> None:
-    """PR-102, PR-111, PR-220: the bytes are those of RFC 8785."""
+    """PR-102, PR-111, PR-220, PR-260: the bytes are those of RFC 8785."""
     assert consent_scope("CN-31", "授权 1") == sha256('["ceg-consent","CN-31","授权 1"]'.encode()).hexdigest()
     assert enquiry_id("CN-31", "abc") == sha256(b'["ceg-enquiry","CN-31","abc"]').hexdigest()
     assert agreement_scope("CN-31", "CN-32", "A-1") == "agreement:" + sha256(b'["ceg-agreement","CN-31","CN-32","A-1"]').hexdigest()
     assert [is_agreement_scope(scope) for scope in (agreement_scope("CN-31", "CN-32", "A-1"), "a" * 64, None)] == [True, False, False]
+    assert rule_scope("CN-32", "demo", "2026.1") == "rule:" + sha256(b'["ceg-rule","CN-32","demo","2026.1"]').hexdigest()
+    assert [is_rule_scope(scope) for scope in (rule_scope("CN-32", "a", "1"), "agreement:x", None)] == [True, False, False]
 
 
 def test_ids_when_of_different_things_then_different() -> None:

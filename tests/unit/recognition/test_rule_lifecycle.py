@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import Problem
 from gateway.model.transfer import Refusal
-from gateway.recognition.lifecycle import Council, RuleState, Version, approve, in_force, mark_tested, propose, publish, roll_back
+from gateway.recognition.lifecycle import Council, RuleState, Version, approve, in_force, mark_tested, propose, publish, roll_back, withdraw
 
 DAY = date(2026, 9, 1)
 MEMBERS = ("CN-31", "CN-32", "CN-33", "CN-34")
@@ -176,3 +176,41 @@ def test_version_in_force_when_several_were_published_then_the_latest_and_no_old
     assert in_force((first, second), date(2027, 1, 1)) is second
     assert in_force((first, second), date(2027, 7, 1)) is None
     assert in_force((first, replace(second, state=RuleState.APPROVED)), date(2027, 7, 1)) is first
+
+
+@pytest.mark.parametrize(
+    ("version", "member", "expected"),
+    [
+        (ready(), "CN-32", "withdrawn"),
+        (ready(), "CN-31", "recognition.not_your_version"),
+        (approved("CN-31", "CN-33"), "CN-32", "withdrawn"),
+        (replace(published(), proposer="CN-31"), "CN-32", "withdrawn"),
+        (replace(published(), proposer="CN-31"), "CN-31", "recognition.not_your_version"),
+        (replace(published(), review=date(2026, 8, 31)), "CN-32", "recognition.wrong_rule_state"),
+        (replace(ready(), state=RuleState.WITHDRAWN), "CN-32", "recognition.wrong_rule_state"),
+        (ready(), "CN-35", "recognition.not_a_member"),
+    ],
+)
+def test_withdrawal_when_by_its_owner_in_a_state_that_has_one_then_done(version, member, expected):
+    found = withdraw(version, member, council(), DAY)
+    assert (found.code if isinstance(found, Refusal) else found.state) == expected
+    if not isinstance(found, Refusal):
+        assert found.withdrawn == (DAY if version.state is RuleState.PUBLISHED else None)
+    assert code(withdraw(version, member, council(member), DAY)) in {"recognition.member_suspended", "recognition.not_a_member"}
+
+
+def test_publication_when_by_neither_proposer_nor_accepting_bank_then_refused_before_the_state():
+    assert code(publish(approved("CN-31", "CN-33"), "CN-34", "d1", council(), DAY)) == "recognition.not_your_version"
+    assert code(publish(published(), "CN-34", "d1", council(), DAY)) == "recognition.not_your_version"
+
+
+def test_version_in_force_when_withdrawn_then_none_from_that_day_on_unless_it_never_took_effect():
+    first = published()
+    second = replace(first, version="2026.3", effective=date(2027, 1, 1))
+    early, late = replace(second, withdrawn=date(2026, 12, 31)), replace(second, withdrawn=date(2027, 2, 1))
+    early, late = replace(early, state=RuleState.WITHDRAWN), replace(late, state=RuleState.WITHDRAWN)
+    assert in_force((first, early), date(2027, 1, 1)) is first
+    assert in_force((first, late), date(2027, 1, 31)) is late
+    assert in_force((first, late), date(2027, 2, 1)) is None
+    assert in_force((first, replace(second, state=RuleState.WITHDRAWN)), date(2027, 1, 1)) is first, "withdrawn before it was published"
+    assert done(roll_back("2026.3", replace(DRAFT, version="2027.1"), (late,), council())).restores == "2026.3"

@@ -240,3 +240,9 @@ def test_load_when_the_file_is_wrong_then_a_fault_with_every_problem():
         load_rules("t.toml", (HEAD + CAPS + rule("a", "A", kind="COMMUNITY", credits='"points"')).encode(), codes())
     assert caught.value.code == "recognition.bad_rule_set"
     assert {problem.code for problem in caught.value.problems} == {"recognition.leisure_rule", "recognition.points_rule"}
+
+
+def test_lint_when_thousands_of_rules_may_meet_then_one_finding_instead_of_comparing_them_all():
+    many = "".join(rule(f"r{number}", "C1", credits=f'"{number % 9 + 1}"') for number in range(700))
+    found = lint("many.toml", (HEAD + CAPS + many).encode(), codes(), day=DAY)
+    assert [each.code for each in found] == ["recognition.too_many_meetings"]

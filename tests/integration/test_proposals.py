@@ -1,0 +1,182 @@
+"""An estimate by the accepting bank's own rules comes with the case; the decision names it, and says why where it is another one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.auditor import shanghai_part
+from support.proposals import PROGRAMME, in_force, management, programmes
+from support.region import World, region
+from support.rules import ROOT, catalogue, codes, rule
+from support.ruling import Draft, Hands
+from support.stages import ACCEPTING, SOURCE, Stage, owed, stage
+
+from gateway.errors import SettingsError
+from gateway.mapping.documents import write
+from gateway.model.documents import Decision, DecisionItem, Verdict, Withdrawal
+from gateway.model.transfer import State
+from gateway.model.units import Credits
+from gateway.recognition.catalogue_load import load_folder
+from gateway.recognition.proposal import in_short, read_proposal
+from gateway.settings import Settings
+
+
+async def delivered(world: World) -> Stage:
+    """A case of two records, reviewed by the accepting bank with whatever was proposed."""
+    return await stage(world, State.REVIEWING)
+
+
+def proposed(made: Stage) -> dict[str, tuple[str, str]]:
+    return in_short(read_proposal(made.proposal))
+
+
+def deciding(made: Stage, verdicts: Mapping[str, tuple[str, str]], **more: str) -> list[tuple[str, bytes]]:
+    """The content of a decision with these verdicts; `more` is estimate and departure."""
+    items = tuple(
+        DecisionItem(record, Verdict(verdict), Credits(Decimal(size)), size, "credit", "", "content_equivalent", "R", "", "")
+        for record, (verdict, size) in verdicts.items()
+    )
+    return [("decision", write(Decision(PROGRAMME, made.world.clock.now(), "reviewer", items, **more)))]
+
+
+def _supplement(made: Stage) -> list[tuple[str, bytes]]:
+    return [("answer", write(Withdrawal("other", "补充"))), ("part", shanghai_part(*made.records))]
+
+
+async def leaves(made: Stage, type_: str) -> list[dict[str, Any]]:
+    shown = await made.world.gateway.parts.status.show(made.transfer, "")
+    return [step["facts"] for step in shown["steps"] if step["type"] == type_]
+
+
+async def test_case_when_rules_are_in_force_then_delivered_with_their_estimate(tmp_path: Path) -> None:
+    """PR-290."""
+    async with region(tmp_path) as world:
+        in_force(world, management())
+        made = await delivered(world)
+        found = read_proposal(made.proposal)
+        assert (found.rules, set(found.items)) == (("test", "1"), set(made.records))
+        first, second = (found.items[record] for record in sorted(made.records))  # one course, so one of the two like records counts
+        assert {(first.verdict, str(first.credits)), (second.verdict, str(second.credits))} == {("recognised", "4.0"), ("refused", "0.0")}
+        assert {first.courses, second.courses} == {("XZ004",), ()}
+        assert all(item.words.zh and item.words.en for item in found.items.values())
+
+
+@pytest.mark.parametrize("lacking", ["rules", "programme", "catalogue", "fault"])
+async def test_case_when_no_estimate_can_be_made_then_delivered_as_it_is(tmp_path: Path, lacking: str) -> None:
+    """PR-291."""
+    async with region(tmp_path) as world:
+        if lacking != "catalogue":
+            over = {"programme": catalogue(), "fault": replace(programmes(), programmes=())}.get(lacking)
+            in_force(world, None if lacking == "rules" else management(), over)
+        made = await delivered(world)
+        assert made.proposal == b""
+        await made.do(ACCEPTING, "decide")
+        assert await leaves(made, "transfer.decided") == [{"awarded": "3.0", "uncounted": 0}]
+
+
+@pytest.mark.parametrize("as_proposed", [True, False])
+async def test_decision_when_it_names_the_estimate_then_the_leaf_says_whether_it_was_followed(tmp_path: Path, as_proposed: bool) -> None:
+    """PR-292."""
+    async with region(tmp_path) as world:
+        in_force(world, management())
+        made = await delivered(world)
+        verdicts = proposed(made) if as_proposed else dict.fromkeys(made.records, ("refused", "0"))
+        why = "" if as_proposed else "课程大纲已改"
+        await made.do(ACCEPTING, "decide", contents=deciding(made, verdicts, estimate=made.sds["proposal"], departure=why))
+        (facts,) = await leaves(made, "transfer.decided")
+        assert (facts["estimate"], facts["followed"]) == (made.sds["proposal"], as_proposed)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "departs", "departure", "code"),
+    [
+        ("", False, "", "transfer.other_estimate"),
+        ("0" * 64, False, "", "transfer.other_estimate"),
+        ("own", True, "", "transfer.departure_unexplained"),
+        ("own", True, "  ", "transfer.departure_unexplained"),
+    ],
+)
+async def test_decision_when_it_hides_the_estimate_then_refused_and_nothing_changes(
+    tmp_path: Path, estimate: str, departs: bool, departure: str, code: str
+) -> None:
+    """PR-292, PR-293."""
+    async with region(tmp_path) as world:
+        in_force(world, management())
+        made = await delivered(world)
+        verdicts = dict.fromkeys(made.records, ("refused", "0")) if departs else proposed(made)
+        named = made.sds["proposal"] if estimate == "own" else estimate
+        before = await made.row()
+        heard = await made.try_(ACCEPTING, "decide", contents=deciding(made, verdicts, estimate=named, departure=departure))
+        assert (heard.status, heard.body["problem"]["code"]) == (409, code)
+        after = await made.row()
+        assert after._replace(seq=before.seq, leaf=before.leaf) == before
+
+
+async def test_decision_when_nothing_was_proposed_then_no_estimate_may_be_named(tmp_path: Path) -> None:
+    """PR-292."""
+    async with region(tmp_path) as world:
+        made = await delivered(world)
+        verdicts = dict.fromkeys(made.records, ("refused", "0"))
+        heard = await made.try_(ACCEPTING, "decide", contents=deciding(made, verdicts, estimate="0" * 64))
+        assert heard.body["problem"]["code"] == "transfer.other_estimate"
+
+
+async def test_case_when_delivered_anew_then_the_estimate_is_the_new_one(tmp_path: Path) -> None:
+    """PR-290."""
+    async with region(tmp_path) as world:
+        in_force(world, management())
+        made = await delivered(world)
+        first = made.sds["proposal"]
+        await made.do(ACCEPTING, "ask")
+        made.jtis["asked"] = (await owed(made, SOURCE, "notify")).jti
+        in_force(world, None)
+        await made.do(SOURCE, "supplement", contents=_supplement(made))
+        await made.take_forward()
+        assert made.proposal == b""
+        await made.do(ACCEPTING, "acknowledge")
+        verdicts = dict.fromkeys(made.records, ("refused", "0"))
+        heard = await made.try_(ACCEPTING, "decide", contents=deciding(made, verdicts, estimate=first, departure="x"))
+        assert heard.body["problem"]["code"] == "transfer.other_estimate"
+        await made.do(ACCEPTING, "decide", contents=deciding(made, verdicts))
+
+
+async def test_estimate_when_the_learner_was_recognised_before_then_that_counts_towards_the_caps(tmp_path: Path) -> None:
+    """PR-294.  76 credits, of which 8 % may be recognised: 6.0 after rounding down, and 4.0 are gone."""
+    async with region(tmp_path) as world:
+        in_force(world, management("8"))
+        made = await delivered(world)
+        assert ("recognised", "4.0") in proposed(made).values()
+        await made.do(ACCEPTING, "decide", contents=deciding(made, proposed(made), estimate=made.sds["proposal"]))
+        again = await delivered(world)
+        assert sorted(proposed(again).values()) == [("recognised", "2.0"), ("refused", "0.0")]
+
+
+async def test_rules_when_published_by_signed_acts_then_the_next_case_brings_their_estimate(tmp_path: Path) -> None:
+    """PR-290: from a rule file to the accepting bank's desk, nothing set by hand but the node's catalogue."""
+    async with region(tmp_path) as world:
+        world.gateway.parts.estimates.proposer._catalogue = programmes()
+        rules = Hands(world, Draft(effective=world.clock.now().date(), rules=rule("management", "XZ004", title=["管理学基础"])))
+        assert (await delivered(world)).proposal == b""
+        await rules.published()
+        made = await delivered(world)
+        found = read_proposal(made.proposal)
+        assert found.rules == (rules.draft.id, rules.draft.version)
+        assert ("recognised", "4.0") in proposed(made).values()
+        await rules.must(ACCEPTING, "withdraw")
+        assert (await delivered(world)).proposal == b""
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_catalogue_when_named_in_the_settings_then_it_must_be_there(tmp_path: Path, shipped: bool) -> None:
+    folder = ROOT / "standards/catalogue/demo-1.0" if shipped else tmp_path / "none"
+    if shipped:
+        found = Settings.load(None, recognition={"catalogue_folder": folder}).recognition.catalogue_folder
+        assert found is not None
+        assert load_folder(found, codes()) == catalogue()
+        return
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(None, recognition={"catalogue_folder": folder})
+    assert [problem.path for problem in caught.value.problems] == ["recognition.catalogue_folder"]
