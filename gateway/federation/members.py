@@ -75,7 +75,10 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A bank in the registry.  `region` names its adapter's folder; `city_code`: GB/T 2260; `endpoint`: a URL, "" for a mailbox."""
+    """A bank in the registry.  `region` names its adapter's folder; `city_code`: GB/T 2260; `endpoint`: a URL, "" for a mailbox.
+
+    `witness_vkey` is the key with which it cosigns checkpoints (C2SP tlog-cosignature), `witness_url` where it is asked to; "": never.
+    """
 
     id: str
     name: Name
@@ -86,17 +89,23 @@ class Member:
     status: Status
     contact: str
     keys: tuple[KeyRecord, ...]
+    witness_vkey: str = ""
+    witness_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRecord:
-    """The gateway itself and its transfer log: `log_origin` and `log_vkey` as C2SP signed notes name them."""
+    """The gateway itself and its transfer log: `log_origin` and `log_vkey` as C2SP signed notes name them.
+
+    A checkpoint is final once `witness_quorum` members cosigned it.
+    """
 
     id: str
     name: Name
     keys: tuple[KeyRecord, ...]
     log_origin: str
     log_vkey: str
+    witness_quorum: int = 3
 
 
 @dataclass(frozen=True, slots=True)

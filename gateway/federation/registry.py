@@ -71,6 +71,10 @@ class TrustFile:
         found = self._owners.get(id)
         return found if isinstance(found, Member) else None
 
+    def log_vkeys(self) -> tuple[str, ...]:
+        """Whose signatures count on a checkpoint, as note keys: the log's own first, then every member's that cosigns."""
+        return (self.data.gateway.log_vkey, *(member.witness_vkey for member in self.data.members if member.witness_vkey))
+
     def find_key(self, member: str, kid: str) -> KeyRecord | None:
         """A key ever held by that member or the gateway, valid or not."""
         return self._keys.get((member, kid))

@@ -75,6 +75,7 @@ def _member(member: Member) -> dict[str, Any]:
         "status": member.status.value,
         "contact": member.contact,
         "keys": [_key(key) for key in member.keys],
+        "witness": {"vkey": member.witness_vkey, "url": member.witness_url},
     }
 
 
@@ -91,7 +92,7 @@ def write_trust(data: TrustData) -> bytes:
             "id": gateway.id,
             "name": _name(gateway.name),
             "keys": [_key(key) for key in gateway.keys],
-            "log": {"origin": gateway.log_origin, "vkey": gateway.log_vkey},
+            "log": {"origin": gateway.log_origin, "vkey": gateway.log_vkey, "quorum": gateway.witness_quorum},
         },
         "members": [_member(member) for member in data.members],
         "agreements": [{"id": each.id, "text": each.text, "signatures": dict(each.signatures)} for each in data.agreements],
@@ -175,8 +176,9 @@ class _Reader:
         return tuple(key for key in self.rows(value, path, KEYS_MAX, self.key) if key is not None)
 
     def member(self, value: Any, path: str) -> Member:
-        names = ("id", "name", "region", "city_code", "endpoint", "channel", "status", "contact", "keys")
+        names = ("id", "name", "region", "city_code", "endpoint", "channel", "status", "contact", "keys", "witness")
         found = self.members(value, path, *names)
+        witness = self.members(found["witness"], f"{path}.witness", "vkey", "url")
         if found["channel"] not in set(Channel) or found["status"] not in set(Status):
             self.wrong(path, "channel is push, soap, sftp or mailbox, status is active or suspended")
         member = Member(
@@ -189,6 +191,8 @@ class _Reader:
             status=Status.ACTIVE if found["status"] == Status.ACTIVE else Status.SUSPENDED,
             contact=self.text(found["contact"], f"{path}.contact", _TEXT),
             keys=self.keys(found["keys"], f"{path}.keys"),
+            witness_vkey=self.text(witness["vkey"], f"{path}.witness.vkey", _VKEY),
+            witness_url=self.text(witness["url"], f"{path}.witness.url", _ENDPOINT),
         )
         if member.channel is not Channel.MAILBOX and not member.endpoint:
             self.wrong(f"{path}.endpoint", "a member that is sent to needs an endpoint")
@@ -196,13 +200,14 @@ class _Reader:
 
     def gateway(self, value: Any, path: str) -> GatewayRecord:
         found = self.members(value, path, "id", "name", "keys", "log")
-        log = self.members(found["log"], f"{path}.log", "origin", "vkey")
+        log = self.members(found["log"], f"{path}.log", "origin", "vkey", "quorum")
         return GatewayRecord(
             id=self.member_id(found["id"], f"{path}.id"),
             name=self.name(found["name"], f"{path}.name"),
             keys=self.keys(found["keys"], f"{path}.keys"),
             log_origin=self.text(log["origin"], f"{path}.log.origin", _TEXT),
             log_vkey=self.text(log["vkey"], f"{path}.log.vkey", _VKEY),
+            witness_quorum=self.whole(log["quorum"], f"{path}.log.quorum"),
         )
 
     def turn(self, value: Any, path: str) -> Turn:
@@ -280,8 +285,19 @@ def _check_together(data: TrustData, reader: _Reader) -> None:
         reader.wrong("$.presiding", "turns are in order and do not overlap")
     if len({each.id for each in data.agreements}) != len(data.agreements):
         reader.wrong("$.agreements", "an id occurs twice")
+    _check_witnesses(data, reader)
     if any(signer not in ids[1:] for each in data.agreements for signer in each.signatures):
         reader.wrong("$.agreements", "a signature by somebody who is no member")
+
+
+def _check_witnesses(data: TrustData, reader: _Reader) -> None:
+    witnesses = [member.witness_vkey for member in data.members if member.witness_vkey]
+    if len({vkey.partition("+")[0] for vkey in witnesses}) != len(witnesses):
+        reader.wrong("$.members", "two witnesses of one name: a name counts once towards the quorum")
+    if any(member.witness_url and not member.witness_vkey for member in data.members):
+        reader.wrong("$.members", "a witness with an address and no key")
+    if data.gateway.witness_quorum < 1:
+        reader.wrong("$.gateway.log.quorum", "must be at least 1")
 
 
 assert is_member_id(protocol.GATEWAY_ID)

@@ -25,6 +25,7 @@ def bank(number: str, *keys: KeyRecord, **changes: Any) -> Member:
     made = Member(
         id=f"CN-{number}", name=Name(f"{number} 行", f"Bank {number}"), region="sample", city_code=f"{number}0000",
         endpoint=f"https://bank-{number}.example/credit", channel=Channel.PUSH, status=Status.ACTIVE, contact="duty desk", keys=keys,
+        witness_vkey=f"bank-{number}.example/w+0a1b2c3d+AQ==", witness_url=f"https://bank-{number}.example/witness",
     )  # fmt: skip
     return replace(made, **changes)
 

@@ -52,6 +52,13 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("$.gateway", lambda d: d.update(gateway=[])),
     ("$.gateway.log", lambda d: d["gateway"].update(log=None)),
     ("$.gateway.log.vkey", lambda d: d["gateway"]["log"].update(vkey="x")),
+    ("$.gateway.log.quorum", lambda d: d["gateway"]["log"].update(quorum=0)),
+    ("$.gateway.log.quorum", lambda d: d["gateway"]["log"].update(quorum="3")),
+    ("$.members[0].witness", lambda d: d["members"][0].pop("witness")),
+    ("$.members[0].witness.vkey", lambda d: d["members"][0]["witness"].update(vkey="x")),
+    ("$.members[0].witness.url", lambda d: d["members"][0]["witness"].update(url="http://bank.example/")),
+    ("$.members", lambda d: d["members"][1]["witness"].update(vkey="")),
+    ("$.members", lambda d: d["members"][1]["witness"].update(vkey=d["members"][0]["witness"]["vkey"])),
     ("$.members", lambda d: d["members"].append(d["members"][0])),
     ("$.members", lambda d: d["members"][0].update(id="CN-YRD")),
     ("$.members", lambda d: d.update(members=[{}] * 201)),
@@ -90,7 +97,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)))
-def test_read_trust_when_one_thing_is_wrong_then_names_its_place(number: int) -> None:  # EN-74, EN-77
+def test_read_trust_when_one_thing_is_wrong_then_names_its_place(number: int) -> None:  # EN-74, EN-77, EN-79
     path, change = FAULTS[number]
     assert path in broken(change)
 

@@ -1,0 +1,12 @@
+"""Reserved: integrity flags on outcomes.  Expand only."""
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SELECT 1")

@@ -1,0 +1,12 @@
+"""Reserved: time stamps of checkpoints.  Expand only."""
+
+from alembic import op
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SELECT 1")

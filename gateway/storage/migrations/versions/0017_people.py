@@ -1,0 +1,12 @@
+"""Reserved: people who sign in: sessions and their acts.  Expand only."""
+
+from alembic import op
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SELECT 1")
