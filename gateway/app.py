@@ -7,9 +7,8 @@ threads, the simulation its network and its turns.  Nothing else differs.
 import asyncio
 import json
 import random
-import ssl
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,46 +26,66 @@ from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
 from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.errors import GatewayError, SettingsError
 from gateway.federation.channels.https import HttpsChannel, MessageChannel
-from gateway.federation.channels.sftp import SftpChannel, SftpKeys, SftpPlace
 from gateway.federation.channels.soap import SoapChannel
-from gateway.federation.members import Channel, Member
+from gateway.federation.channels.timestamp import stamps_of
+from gateway.federation.channels.witness import HttpWitnesses, WitnessChannel
+from gateway.federation.members import Channel
 from gateway.federation.protocol import ENVELOPE_BYTES_MAX, GATEWAY_ID
 from gateway.federation.registry import TrustFile
 from gateway.federation.registry_watch import diff, warnings
+from gateway.listening import PeopleDoor, listen, tls
 from gateway.mapping.engine import Mapper, load_mapper
 from gateway.mapping.schema import Standard
 from gateway.model.codes import load_code_tables
 from gateway.model.ports import Clock, IdSource
+from gateway.reach import carriers, sftp_channels
 from gateway.recognition.catalogue_load import load_folder
-from gateway.settings import Listen, Settings
+from gateway.settings import Settings
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database, load_queries
 from gateway.storage.schema import upgrade
+from gateway.storage.sealed_rows import SealedDatabase
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.system import data_folder, package_folder
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
 from gateway.transfers.access import use_assertion
 from gateway.transfers.agreements import day_of
 from gateway.transfers.answers import Answer
-from gateway.transfers.courier import Carrier, Courier, Pace, PushCarrier
+from gateway.transfers.canaries import CanaryWatch
+from gateway.transfers.centre import Centre
+from gateway.transfers.courier import Courier, Pace
 from gateway.transfers.dispatch import Dispatcher
 from gateway.transfers.estimates import Estimates
-from gateway.transfers.file_exchange import FileCarrier, FileExchange
+from gateway.transfers.evidence import Evidence
+from gateway.transfers.evidence_desk import EvidenceDesk
+from gateway.transfers.file_exchange import FileExchange
+from gateway.transfers.finality import Finality
 from gateway.transfers.intake import Reader
+from gateway.transfers.integrity_reads import IntegrityReads
 from gateway.transfers.log_files import LogFiles
 from gateway.transfers.log_reading import LogReading
+from gateway.transfers.log_signer import LogSigner
+from gateway.transfers.log_tasks import Task, export_tasks, stamp_tasks
 from gateway.transfers.mailbox import Mailbox
+from gateway.transfers.news_watch import NewsWatch
+from gateway.transfers.presiding_board import PresidingBoard
 from gateway.transfers.proposals import Proposer
 from gateway.transfers.receive import Receiver
+from gateway.transfers.recognised import Before
 from gateway.transfers.registry import Registry, SyncRegistry
+from gateway.transfers.review_watch import ReviewWatch
+from gateway.transfers.rule_book import RuleBook
 from gateway.transfers.rule_desk import RuleDesk
 from gateway.transfers.rule_view import RuleShelf
+from gateway.transfers.stamping import Ask
 from gateway.transfers.state_watch import StateWatch
 from gateway.transfers.statement_watch import StatementWatch
 from gateway.transfers.status import Status
+from gateway.transfers.trial import DryDispatcher, Trials
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
 from gateway.transfers.watch import DeadlineWatch
+from gateway.transfers.witnessing import Witnessing
 from gateway.web.keys import Parts
 from gateway.web.routes import member_app, ops_app
 from gateway.web.token import Access
@@ -77,25 +96,6 @@ OpenDatabase: TypeAlias = Callable[[Path, Mapping[str, str]], Awaitable[Database
 """A migrated file and the named statements → the database."""
 FIELD_BYTES_MAX = ENVELOPE_BYTES_MAX + 1024
 """An envelope travels in one header field; servers' usual limit of 8 KiB is too small for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogSigner:
-    """The transfer log's own key, as notes name it."""
-
-    key: SigningKey
-    note_key: NoteKey
-
-    @property
-    def name(self) -> str:
-        return self.note_key.name
-
-    @property
-    def key_id(self) -> bytes:
-        return self.note_key.id
-
-    def sign(self, message: bytes) -> bytes:
-        return self.key.sign(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,11 @@ class Gateway:
     access: Access
     ids: IdSource
     clock: Clock
+    finality: Finality
+    witnessing: Witnessing
+    reviews: ReviewWatch
+    news: NewsWatch
+    keeping: tuple[Task, ...]
 
     async def sync_registry(self, trust: TrustFile) -> None:
         """Make a trust file's changes leaves first, then law."""
@@ -167,6 +172,11 @@ class Gateway:
         """Write, deliver and watch the trust file until cancelled.  If one of them dies, all stop."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.committer.run())
+            await self.witnessing.check()
+            tasks.create_task(self.witnessing.run())
+            if not self.witnessing.open.is_set():  # reading goes on; whatever would write waits until the conflict is over
+                self.parts.ready.set()
+                await self.witnessing.open.wait()
             await self.sync_registry(self.registry.trust)
             tasks.create_task(self.courier.run())
             for exchange in self.exchanges:
@@ -175,6 +185,10 @@ class Gateway:
             tasks.create_task(self.watch.run(self.settings.deadlines.poll_s))
             tasks.create_task(self.states.run(self.settings.deadlines.poll_s))
             tasks.create_task(self.statements.run(self.settings.deadlines.poll_s))
+            tasks.create_task(self.reviews.run(self.settings.deadlines.poll_s))
+            tasks.create_task(self.news.run(self.settings.deadlines.poll_s))
+            for keep in self.keeping:
+                tasks.create_task(keep())
             self.parts.ready.set()
 
     async def _watch_trust(self) -> None:
@@ -200,7 +214,9 @@ async def build(
 ) -> Gateway:
     """A node that speaks HTTPS and SOAP over `session`.  Raises SettingsError, TrustError, StorageError."""
     timeout_s = settings.delivery.timeout_s
-    return await wire(settings, HttpsChannel(session, timeout_s), clock, ids, chance, tools, soap=SoapChannel(session, timeout_s))
+    soap, witnesses = SoapChannel(session, timeout_s), HttpWitnesses(session, settings.log.witness_timeout_s)
+    https, ask = HttpsChannel(session, timeout_s), stamps_of(session, settings.timestamp.url, settings.timestamp.timeout_s)
+    return await wire(settings, https, clock, ids, chance, tools, soap=soap, witnesses=witnesses, ask=ask)
 
 
 async def wire(
@@ -212,8 +228,12 @@ async def wire(
     tools: Tools,
     open_database: OpenDatabase = SqliteDatabase.open,
     soap: MessageChannel | None = None,
+    witnesses: WitnessChannel | None = None,
+    ask: Ask | None = None,
 ) -> Gateway:
-    """Open the database and wire a node; without `soap` its members are posted to over `channel`.
+    """Open the database and wire a node; without `soap` its members are posted to over `channel`, without `witnesses` none is asked.
+
+    `ask` reaches the time-stamping authority, where one is named.
 
     Raises SettingsError, TrustError, StorageError.
     """
@@ -225,7 +245,9 @@ async def wire(
     files = sftp_channels(settings, members)
     file = settings.node.data_folder / DATABASE_FILE
     upgrade(file)
-    database = await open_database(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
+    master_key = KeyEncryptionKey.load(settings.keys.master_key_file)
+    opened = await open_database(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
+    database = SealedDatabase(opened, master_key)
     registry = Registry(trust)
     adapters = {member.id: tools.regions[member.region] for member in members}
     log_key = SigningKey.load(settings.keys.log_key_file)
@@ -244,11 +266,16 @@ async def wire(
         wake,
         registry.take,
     )
+    finality = Finality(database, reading, ledger, lambda: registry.trust)
+    witnessing = Witnessing(
+        database, reading, ledger, finality, lambda: registry.trust, witnesses, clock, settings.log.witness_every_s
+    )  # fmt: skip
     committer = Committer[Change, Answer](database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max)
-    vault = Vault(database, KeyEncryptionKey.load(settings.keys.master_key_file), ids)
+    vault = Vault(database, master_key, ids)
     codes = tools.mapper.codes
     shelf, folder = RuleShelf(database, codes), settings.recognition.catalogue_folder
-    proposer = Proposer(database, load_folder(folder, codes) if folder is not None else None, shelf.current_rules, clock)
+    catalogue = load_folder(folder, codes) if folder is not None else None
+    proposer = Proposer(Before(database, vault, tools.standard), catalogue, shelf.current_rules, clock)
     dispatcher = Dispatcher(
         database, committer, ledger, reading, vault, adapters, tools.mapper, tools.standard, signing_key, clock, ids, proposer
     )
@@ -276,7 +303,7 @@ async def wire(
     courier = Courier(
         dispatcher,
         committer,
-        _carriers(settings, members, dispatcher, {Channel.PUSH: channel, Channel.SOAP: soap or channel}, files),
+        carriers(settings, members, dispatcher, {Channel.PUSH: channel, Channel.SOAP: soap or channel}, files),
         clock,
         chance,
         Pace(delivery.first_s, delivery.most_s, delivery.idle_s),
@@ -286,60 +313,47 @@ async def wire(
         FileExchange(member, files[member], receiver.receive, courier.heard_from, clock, patience) for member in sorted(files)
     )
     lanes.append(courier)
+    log_files, stamp = LogFiles(database, reading, ledger, finality), settings.timestamp
+    keeping = export_tasks(log_files, settings.log.export_folder, settings.log.export_every_s)
+    keeping += stamp_tasks(database, log_files, clock, ids, ask, stamp.certificate_file, stamp.every_s)
     watch = DeadlineWatch(database, committer, clock, ids, timedelta(seconds=settings.deadlines.warn_s))
+    evidence = Evidence(database, reading, ledger, finality, vault, lambda: registry.trust)
+    status = Status(
+        database, reading, lambda parties: registry.trust.presiding(clock.now(), parties), lambda: registry.founding, finality.size
+    )
+    canaries = CanaryWatch(
+        database, lambda: [each.id for each in registry.trust.data.members], clock, timedelta(seconds=settings.canary.late_s)
+    )  # fmt: skip
+    keeping += (partial(canaries.run, settings.deadlines.poll_s),)
+    trials = Trials(DryDispatcher.of(dispatcher), lambda: registry.trust, courier.condition)
     parts = Parts(
         receiver=receiver,
         mailbox=Mailbox(receiver, dispatcher),
         estimates=Estimates(adapters, tools.mapper, proposer),
-        status=Status(database, reading, lambda parties: registry.trust.presiding(clock.now(), parties), lambda: registry.founding),
+        integrity=IntegrityReads(database, committer, lambda parties: registry.trust.presiding(clock.now(), parties), ids),
+        status=status,
         reading=reading,
         ledger=ledger,
-        log_files=LogFiles(reading, ledger),
+        log_files=log_files,
+        finality=finality,
+        evidence=EvidenceDesk(evidence, status, committer, ids),
+        log_open=witnessing.open.is_set,
         heard_from=courier.heard_from,
         clocks_agree=watch.clocks_agree,
         body_bytes_max=settings.listen.body_bytes_max,
         rules=shelf,
+        canaries=canaries,
+        presiding=PresidingBoard(database, lambda: registry.trust, clock),
+        rule_book=RuleBook(shelf, database, codes, catalogue, needed, settings.rules.review_warn_days),
+        centre=Centre(database, reading, committer, clock, ids, lambda: registry.trust, signing_key, finality, courier.condition, trials),
         today=lambda: day_of(clock.now()),
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
     return Gateway(
         settings, tools, database, committer, ledger, registry, receiver, courier, exchanges, watch, states, statements, parts, access,
-        ids, clock,
+        ids, clock, finality, witnessing, ReviewWatch(shelf, catalogue, clock, settings.rules.review_warn_days),
+        NewsWatch(database, committer, reading, registry.active, clock, ids), keeping,
     )  # fmt: skip
-
-
-def sftp_channels(settings: Settings, members: Sequence[Member]) -> dict[str, SftpChannel]:
-    """For each member that speaks in files.  Raises SettingsError `settings.sftp` when there is one and no key to use."""
-    spoken = [member for member in members if member.channel is Channel.SFTP]
-    if not spoken:
-        return {}
-    key, hosts = settings.sftp.private_key_file, settings.sftp.known_hosts_file
-    if key is None or hosts is None:
-        raise SettingsError(
-            "settings.sftp",
-            "信任文件中有 SFTP 成员,须设置 sftp 的私钥与主机公钥文件",
-            "the trust file names SFTP members: set both [sftp] files",
-        )
-    keys = SftpKeys(key, hosts)
-    keys.check()
-    return {member.id: SftpChannel(SftpPlace.read(member.endpoint), keys, settings.sftp.timeout_s) for member in spoken}
-
-
-def _carriers(
-    settings: Settings,
-    members: Sequence[Member],
-    dispatcher: Dispatcher,
-    pushes: Mapping[Channel, MessageChannel],
-    files: Mapping[str, SftpChannel],
-) -> dict[str, Carrier]:
-    """How each member that is sent to is reached; a mailbox is not: its member comes and asks."""
-    found: dict[str, Carrier] = {}
-    for member in members:
-        if member.channel in pushes:
-            found[member.id] = PushCarrier(dispatcher, pushes[member.channel], member.endpoint, settings.delivery.acknowledge_s)
-        elif member.id in files:
-            found[member.id] = FileCarrier(dispatcher, files[member.id], settings.sftp.acknowledge_s)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +362,8 @@ class Addresses:
 
     member_api: str
     operations: str
+    people: str = ""
+    """"" where no identity provider is named: then there are no pages."""
 
 
 @asynccontextmanager
@@ -356,39 +372,23 @@ async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
     settings = gateway.settings.listen
     members = web.AppRunner(member_app(gateway.parts, gateway.access), access_log=None, max_field_size=FIELD_BYTES_MAX)
     ops = web.AppRunner(ops_app(gateway.parts), access_log=None)
+    door = PeopleDoor(gateway.settings, gateway.parts, gateway.database, gateway.registry, gateway.clock, gateway.ids)
     try:
-        member_url = await _listen(members, settings.host, settings.port, tls(settings))
-        ops_url = await _listen(ops, settings.ops_host, settings.ops_port)
+        member_url = await listen(members, settings.host, settings.port, tls(settings))
+        ops_url = await listen(ops, settings.ops_host, settings.ops_port)
         gateway.parts.base_url = settings.public_url or member_url
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(gateway.run())
             await gateway.parts.ready.wait()
-            yield Addresses(settings.public_url or member_url, ops_url)
+            people = await door.open()
+            watching = tasks.create_task(door.watch())
+            yield Addresses(settings.public_url or member_url, ops_url, people)
+            watching.cancel()
+            await door.close()
             await members.cleanup()  # no new connections, and what is under way is answered, while the writer still writes
             running.cancel()
     finally:
+        await door.close()
         await members.cleanup()
         await ops.cleanup()
         await gateway.database.close()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int, context: ssl.SSLContext | None = None) -> str:
-    await runner.setup()
-    site = web.TCPSite(runner, host, port, ssl_context=context)
-    await site.start()
-    address = runner.addresses[0]
-    return f"{'https' if context else 'http'}://{address[0]}:{address[1]}"
-
-
-def tls(listen: Listen) -> ssl.SSLContext | None:
-    """TLS for the member API where both files are set.  Raises SettingsError when they cannot be used."""
-    if listen.tls_cert_file is None and listen.tls_key_file is None:
-        return None
-    try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(listen.tls_cert_file or "", listen.tls_key_file)
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            "settings.tls", "TLS 证书或私钥无法使用", "the TLS certificate or key cannot be used", reason=type(error).__name__
-        ) from error
-    return context

@@ -118,10 +118,26 @@ class TransferLogError(GatewayError):
     branch = "transferlog"
 
 
+class EvidenceError(GatewayError):
+    """An evidence bundle that cannot be read, or does not show what it says."""
+
+    branch = "evidence"
+
+
+class EraseError(GatewayError):
+    """A part that may not be erased, or not yet; an order about a part that does not hold."""
+
+    branch = "erase"
+
+
 class StorageError(GatewayError):
     """The database: schema too new, lost, corrupt."""
 
     branch = "storage"
+
+
+class ErasedError(StorageError):
+    """What is asked for was erased on purpose; nothing is wrong and nothing brings it back."""
 
 
 class StorageBusyError(StorageError):

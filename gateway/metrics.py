@@ -8,11 +8,22 @@ REFUSED = Counter("ceg_refused_total", "Requests refused before they were authen
 REQUEST_SECONDS = Histogram("ceg_request_seconds", "Time to answer a message", registry=REGISTRY)
 BATCH_CHANGES = Gauge("ceg_batch_changes", "Changes per commit, on average since start", registry=REGISTRY)
 LOG_SIZE = Gauge("ceg_log_tree_size", "Leaves in the transfer log", registry=REGISTRY)
+LOG_FINAL = Gauge("ceg_log_final_size", "Leaves under the newest checkpoint that a quorum has cosigned", registry=REGISTRY)
+LOG_STOPPED = Gauge("ceg_log_stopped", "1 while a witness contradicts the log and it takes no leaf", registry=REGISTRY)
+WITNESSED = Counter(
+    "ceg_witness_offers_total", "Checkpoints offered, by member and result: cosigned, behind, declined, silent", ["member", "result"],
+    registry=REGISTRY,
+)  # fmt: skip
 TRANSFERS = Gauge("ceg_transfers", "Transfers by state", ["state"], registry=REGISTRY)
 OWED = Gauge("ceg_owed_messages", "Messages owed, by member and state", ["member", "state"], registry=REGISTRY)
 DEAD_LETTERS = Gauge("ceg_dead_letters", "Dead letters, by member", ["member"], registry=REGISTRY)
 CONTESTED = Gauge("ceg_contested_outcomes", "Contested outcomes: waiting for the ruling, or for a recall after it", registry=REGISTRY)
 STATEMENTS = Gauge("ceg_statements", "Statements by state: issued, signed, disputed", ["state"], registry=REGISTRY)
+REVIEWS = Gauge(
+    "ceg_reviews", "Rule versions and catalogue entries whose review date is near or has passed", ["what", "state"], registry=REGISTRY
+)
+CANARIES = Gauge("ceg_canary_wrong", "1 where the newest canary of a pair failed or is late", ["source", "accepting"], registry=REGISTRY)
+CANARY_SECONDS = Gauge("ceg_canary_seconds", "Time the newest settled canary of a pair took", ["source", "accepting"], registry=REGISTRY)
 FILE_MESSAGES = Counter(
     "ceg_file_messages_total", "Messages found in folders, by member and result", ["member", "result"], registry=REGISTRY
 )

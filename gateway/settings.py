@@ -5,6 +5,7 @@ the default.  Secrets are file paths, never values.  `config/gateway.example.tom
 this file by a test.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -38,6 +39,8 @@ class Listen(_Section):
     port: Port = Field(default=8471, description="成员接口端口,0 为任意 / port of the member API; 0 picks one")
     ops_host: str = Field(default="127.0.0.1", description="运维接口地址 / address of health and metrics")
     ops_port: Port = Field(default=8472, description="运维接口端口,0 为任意 / port of health and metrics; 0 picks one")
+    people_host: str = Field(default="127.0.0.1", description="人员页面地址 / address of the pages for people")
+    people_port: Port = Field(default=8473, description="人员页面端口,0 为任意 / port of the pages for people; 0 picks one")
     public_url: str = Field(
         default="", description="成员看到的地址,信封绑定它;空为实际地址 / URL as members see it; envelopes are bound to it"
     )
@@ -112,6 +115,47 @@ class Log(_Section):
     """The transfer log."""
 
     origin: str = Field(default="log.yrd-credit.example/gateway", description="日志名称,写入检查点 / the log's origin line")
+    witness_every_s: float = Field(
+        default=1.0, ge=1.0, le=3600.0, description="提请见证的最短间隔 / checkpoints are offered to witnesses at most this often"
+    )
+    witness_timeout_s: Seconds = Field(default=10.0, description="等待一个见证者的时限 / one witness is waited for at most")
+    export_folder: Path | None = Field(
+        default=None,
+        description="存证日志导出目录,任何网页服务器可用;空则不导出 / folder a web server can serve the log from; empty: none",
+    )
+    export_every_s: Seconds = Field(default=10.0, description="更新导出目录的间隔 / how often that folder is brought up to date")
+
+
+class Timestamp(_Section):
+    """RFC 3161 time stamps of checkpoints, by an authority of one's choice.  Off unless a URL is set."""
+
+    url: str = Field(default="", description="时间戳机构地址,空则不加时间戳 / URL of the time-stamping authority; empty: no time stamps")
+    certificate_file: Path | None = Field(
+        default=None, description="该机构的证书(固定),PEM 或 DER / the authority's own certificate, pinned; PEM or DER"
+    )
+    every_s: Seconds = Field(default=3600.0, description="至多每隔多久加一次 / at most one time stamp in so long")
+    timeout_s: Seconds = Field(default=30.0, description="等待机构答复的时限 / the authority is waited for at most")
+
+
+AUDIT_MONTHS_MIN = 6
+RECORDS_YEARS_MIN = 3
+
+
+class Retention(_Section):
+    """How long things are kept at least; the law's minimum cannot be set lower."""
+
+    audit_months: int = Field(
+        default=AUDIT_MONTHS_MIN,
+        ge=AUDIT_MONTHS_MIN,
+        le=1200,
+        description="应用审计记录至少保存的月数 / months that application audit is kept",
+    )
+    records_years: int = Field(
+        default=RECORDS_YEARS_MIN,
+        ge=RECORDS_YEARS_MIN,
+        le=100,
+        description="提供记录(结案后的内容)至少保存的年数 / years that contents of ended cases are kept",
+    )
 
 
 class Rules(_Section):
@@ -120,6 +164,86 @@ class Rules(_Section):
     approvals_needed: int = Field(
         default=2, ge=1, le=1000, description="发布一版规则须有几家成员行批准 / members that must approve a version of the rules"
     )
+    review_warn_days: int = Field(
+        default=60, ge=0, le=3650, description="复审日期前多少天提醒 / days before a review date that people are warned"
+    )
+
+
+class Canary(_Section):
+    """Probes that connectors send about made-up learners."""
+
+    late_s: Seconds = Field(
+        default=7200.0, description="探测多久未办结或没有新的即报警 / a canary not settled, or not followed, for so long is late"
+    )
+
+
+class People(_Section):
+    """People who sign in, by OpenID Connect.  Off unless an issuer is set."""
+
+    issuer: str = Field(default="", description="身份提供方地址,空则无人员页面 / the identity provider; without one there are no pages")
+    client_id: str = Field(default="credit-exchange-gateway", description="在身份提供方登记的客户端编号 / client id registered there")
+    client_secret_file: Path | None = Field(default=None, description="客户端密钥文件 / file with the client's secret")
+    client_key_file: Path | None = Field(
+        default=None, description="客户端私钥文件,代替密钥 / the client's private key (private_key_jwt), instead of a secret"
+    )
+    public_url: str = Field(
+        default="", description="人员看到的地址,登录后返回此处;空为实际地址 / URL as people see it, where sign-in returns to"
+    )
+    name_claim: str = Field(default="name", description="显示名所在的声明 / claim with the name to show")
+    member_claim: str = Field(default="member", description="所属成员行编号所在的声明 / claim with the person's member id")
+    roles_claim: str = Field(default="roles", description="角色所在的声明 / claim with the person's roles")
+    roles: dict[str, str] = Field(
+        default={}, description="声明中的词对应的角色,空则两者相同 / the claim's words and the roles they mean; empty: the roles' own names"
+    )
+    idle_s: Seconds = Field(default=1800.0, description="会话闲置时限 / a session ends after so long without use")
+    absolute_s: Seconds = Field(default=28_800.0, description="会话最长时限 / a session ends after so long in any case")
+    failures_max: int = Field(default=5, ge=1, le=1000, description="登录失败几次后锁定 / failed sign-ins before the source is locked")
+    lock_s: Seconds = Field(default=900.0, description="锁定时间 / how long it stays locked")
+    forwarded: bool = Field(
+        default=False,
+        description="来访地址取自本方代理的 X-Forwarded-For 末项 / visitors' addresses are what our own proxy adds to X-Forwarded-For",
+    )
+
+
+class Alerts(_Section):
+    """Alarms told to contact groups, where there are pages for people."""
+
+    poll_s: Seconds = Field(default=30.0, description="查看告警的间隔 / how often alarms are looked for")
+    groups: dict[str, str] = Field(
+        default={},
+        description="联系组:https: 或 mailto: 地址,空格分隔;空则不通知 / contact groups: https: or mailto: addresses, blanks between",
+    )
+    routes: dict[str, str] = Field(
+        default={}, description="告警名对应的联系组;未列的通知全部 / alarm names and their group; others are told to every group"
+    )
+    per_hour: int = Field(default=6, ge=1, le=1000, description="每个地址每小时至多几次 / messages to one address an hour, at most")
+    mail_host: str = Field(default="", description="邮件中继;空则不能用 mailto: / mail relay; mailto: needs one")
+    mail_port: int = Field(default=25, ge=1, le=65_535, description="邮件中继的端口 / its port")
+    mail_from: str = Field(default="gateway@localhost", description="发件地址 / sender's address")
+    mail_starttls: bool = Field(default=True, description="邮件必须加密 / mail only over STARTTLS")
+    timeout_s: Seconds = Field(default=10.0, description="一次通知的时限 / one message takes at most")
+
+
+class Console(People):
+    """`[people]` of a connector: the bank's own console.  Not a section of the gateway's settings; docs/connector.md tells it."""
+
+    host: str = Field(default="127.0.0.1", description="监听地址 / address it listens at")
+    port: Port = Field(default=8483, description="端口,0 为任意 / port; 0 picks one")
+    decided_by: str = Field(
+        default="", max_length=100, description="认定书上的认定单位,空为本行名称 / who a decision says has made it; empty: the bank's name"
+    )
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Self:
+        """Raises SettingsError("settings.connector") with everything that is wrong."""
+        try:
+            return cls.model_validate(dict(table))
+        except ValidationError as error:
+            problems = tuple(
+                Problem(f"people.{'.'.join(map(str, each['loc']))}", "settings.connector", "取值不合规定", each["msg"])
+                for each in error.errors()
+            )
+            raise SettingsError("settings.connector", "连接程序配置有误", "the connector's settings are wrong", problems=problems) from None
 
 
 class Settings(BaseSettings):
@@ -136,7 +260,12 @@ class Settings(BaseSettings):
     sftp: Sftp = Sftp()
     recognition: Recognition = Recognition()
     log: Log = Log()
+    timestamp: Timestamp = Timestamp()
+    retention: Retention = Retention()
     rules: Rules = Rules()
+    canary: Canary = Canary()
+    people: People = People()
+    alerts: Alerts = Alerts()
 
     @classmethod
     def load(cls, file: Path | None = None, **flags: Any) -> Self:

@@ -14,6 +14,7 @@ from gateway.cli.options import AsJson, NoColor
 from gateway.cli.screen import Screen
 from gateway.cli.serve import port_fault, stop_event
 from gateway.client.connector_file import ConnectorFile
+from gateway.settings import Console
 from gateway.simulator.live import connector_running
 
 app = typer.Typer(
@@ -54,6 +55,8 @@ def connector(
     settings = ConnectorFile.load(config)
     if check:
         key, trust = settings.key(), settings.trust()
+        if settings.people:
+            Console.of(settings.people)
         found = {"member": settings.member, "kid": key.kid, "listed": trust.find_key(settings.member, key.kid) is not None}
         screen.emit(found, lambda console: console.print(f"配置有效。 The settings are valid.  {settings.member}  kid {key.kid}"))
         return

@@ -19,12 +19,14 @@ from gateway.cli.logs import configure
 from gateway.cli.options import AsJson, NoColor
 from gateway.cli.screen import Screen, facts
 from gateway.cli.serve import chance_of, stop_event
-from gateway.simulator.demo import DemoResult, play
+from gateway.simulator.canaries import keep_singing
+from gateway.simulator.demo import DemoResult, leave_to_people, play
 from gateway.simulator.live import Sandbox, running
 from gateway.simulator.story import Line
 
 Steps = Callable[[int, int, str, str], None]
 SEED = 1
+CANARY_EVERY_S = 60.0
 
 
 def demo(
@@ -65,16 +67,26 @@ async def _demo(screen: Screen, folder: Path, seed: int, save: Path | None, tell
         ready = loop.time() - started
         if not keep:
             return await _play(screen, sandbox, ready, save, telling)
-        stop = stop_event()
+        stop, singing = stop_event(), asyncio.Event()
         if screen.as_json:
             screen.line({"addresses": dict(sandbox.addresses)})
         else:
-            screen.err.print("  ".join(f"{name} {address}" for name, address in sandbox.addresses.items()), soft_wrap=True)
+            for name, address in sandbox.addresses.items():
+                screen.err.print(f"{name:<16} {address}", soft_wrap=True)
         async with asyncio.TaskGroup() as tasks:
             playing = tasks.create_task(_play(screen, sandbox, ready, save, telling, keep=True))
+            playing.add_done_callback(lambda done: None if done.cancelled() or done.exception() else singing.set())
+            canaries = tasks.create_task(_sing(sandbox, singing))
             await stop.wait()
             playing.cancel()
+            canaries.cancel()
         return () if playing.cancelled() else playing.result()
+
+
+async def _sing(sandbox: Sandbox, after: asyncio.Event) -> None:
+    """Canaries, once the story has been told and added up."""
+    await after.wait()
+    await keep_singing(sandbox, CANARY_EVERY_S)
 
 
 async def _play(
@@ -86,6 +98,7 @@ async def _play(
     if not (keep and screen.as_json):
         screen.emit(result.document, lambda console: draw(console, result, telling))
     if keep:
+        await leave_to_people(sandbox)
         screen.note("仍在运行,Ctrl-C 结束。", "Still running; Ctrl-C ends it.")
     return result.wrong
 
@@ -121,8 +134,14 @@ class Telling:
             if line.level == 0:
                 cases.append([])
             cases[-1].append(line)
-        worked = next((case for case in cases if any("recognised_in_part" in line.en for line in case)), None)
+        worked = max(cases, key=_tells, default=None)
         return [line for case in cases for line in case if self.full or case is worked or not _detail(line)]
+
+
+def _tells(case: Sequence[Line]) -> int:
+    """How much a case tells of why credits became fewer: by published rules, or in part, or not at all."""
+    in_part = any("recognised_in_part" in line.en for line in case)
+    return 2 * any(line.by_rules and "became" in line.en for line in case) + in_part
 
 
 def _detail(line: Line) -> bool:
@@ -153,7 +172,7 @@ def draw(console: Console, result: DemoResult, telling: Telling) -> None:
                 ("转移 Transfers", "  ".join(f"{name} {count}" for name, count in transfers.items())),
                 ("学分 Credits", "  ".join(f"{name} {amount}" for name, amount in amounts.items())),
                 ("回执 Receipts", "  ".join(f"{name} {count}" for name, count in document["receipts"].items())),
-                ("存证日志 Log", f"{document['transfer_log']['size']} 叶 leaves  verified {document['transfer_log']['verified']}"),
+                ("存证日志 Log", "  ".join(f"{name} {value}" for name, value in document["transfer_log"].items())),
                 ("拒绝 Refused", "  ".join(f"{code} {count}" for code, count in document["refused_inputs"].items()) or "-"),
                 ("隔离行 Quarantined", str(document["quarantined_rows"])),
             ]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from gateway.cli.dlq_selection import Chosen, ExpectCount, SelectionToken, carried_out, check_count, plan_of
 from gateway.cli.dlq_words import SHORT, groups, reason_words, then_words, what
 from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
@@ -22,6 +23,7 @@ from gateway.cli.transfer_words import STATES, local_time
 from gateway.client.orders import Operator
 from gateway.client.reading import problem_error
 from gateway.client.receipts import Judge
+from gateway.client.selected import line_of
 from gateway.errors import GatewayError
 from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.channels.reading import http_session
@@ -42,7 +44,8 @@ StuckId = Annotated[
     str, typer.Argument(metavar="ID", help="转移号或消息号,或其唯一的开头。 / Transfer or message id, or its unique beginning.")
 ]
 StuckIds = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="看到的各项的编号,逐一写明。 / The ids of what was seen, each by itself.")
+    list[str] | None,
+    typer.Argument(metavar="ID...", help="看到的各项的编号,逐一写明。 / The ids of what was seen, each by itself.", show_default=False),
 ]
 Reason = Annotated[
     str,
@@ -174,6 +177,7 @@ def _help(zh: str, en: str, act: str, more_zh: str, more_en: str) -> str:
         en,
         f"ceg dlq {act} 5f0c21 q3vYk2 --reason 已与该行电话确认 {where}",
         f"ceg dlq {act} 5f0c21 --reason test --dry-run {where}",
+        f"ceg dlq {act} --selection TOKEN --expect-count 12 {where}",
         more_zh="只对写明编号的各项,每项一条签名消息,各有回执并写叶。由轮值单位签署。" + more_zh,
         more_en="Only what is named, one signed message each, each with its receipt and a leaf. The presiding unit signs. " + more_en,
     )
@@ -191,11 +195,13 @@ def _help(zh: str, en: str, act: str, more_zh: str, more_en: str) -> str:
     ),
 )
 def retry(
-    ids: StuckIds,
-    reason: Reason,
     url: Url,
     member: MemberId,
     key_file: KeyFile,
+    ids: StuckIds = None,
+    reason: Reason = "",
+    selection: SelectionToken = "",
+    expect_count: ExpectCount = None,
     config: Config = None,
     trust_file: TrustPath = None,
     registry_key: RegistryKey = None,
@@ -206,7 +212,8 @@ def retry(
 ) -> None:
     """`retry` on each."""
     where = Where(url, member, key_file, config, None)
-    _order(Act.RETRY, ids, reason, where, trust_file, registry_key, Screen.open(as_json, no_color), yes=yes, dry_run=dry_run)
+    screen, chosen = Screen.open(as_json, no_color), Chosen(selection, expect_count)
+    _order(Act.RETRY, ids or [], reason, where, trust_file, registry_key, screen, chosen, yes=yes, dry_run=dry_run)
 
 
 @app.command(
@@ -221,11 +228,13 @@ def retry(
     ),
 )
 def cancel(
-    ids: StuckIds,
-    reason: Reason,
     url: Url,
     member: MemberId,
     key_file: KeyFile,
+    ids: StuckIds = None,
+    reason: Reason = "",
+    selection: SelectionToken = "",
+    expect_count: ExpectCount = None,
     config: Config = None,
     trust_file: TrustPath = None,
     registry_key: RegistryKey = None,
@@ -236,13 +245,17 @@ def cancel(
 ) -> None:
     """`cancel` on each."""
     where = Where(url, member, key_file, config, None)
-    _order(Act.CANCEL, ids, reason, where, trust_file, registry_key, Screen.open(as_json, no_color), yes=yes, dry_run=dry_run)
+    screen, chosen = Screen.open(as_json, no_color), Chosen(selection, expect_count)
+    _order(Act.CANCEL, ids or [], reason, where, trust_file, registry_key, screen, chosen, yes=yes, dry_run=dry_run)
 
 
 def _order(
-    act: Act, ids: list[str], reason: str, where: Where, trust_file: Path | None, registry_key: Path | None, screen: Screen, *,
-    yes: bool, dry_run: bool,
+    act: Act, ids: list[str], reason: str, where: Where, trust_file: Path | None, registry_key: Path | None, screen: Screen,
+    chosen: Chosen, *, yes: bool, dry_run: bool,
 ) -> None:  # fmt: skip
+    if chosen.token:
+        _order_selected(act, ids, reason, where, trust_file, registry_key, screen, chosen, yes=yes, dry_run=dry_run)
+        return
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX or len(ids) > ORDERS_MAX:
         raise CliError(
             "cli.usage",
@@ -254,6 +267,7 @@ def _order(
     entries = asyncio.run(_stuck(where))["stuck"]
     seen = {each["id"]: each for each in (find(entries, one) for one in ids)}
     plan = [_planned(act, each) for each in seen.values()]
+    check_count(chosen.expected, len(plan))
     if dry_run:
         screen.emit(plan, lambda console: _draw_orders(console, plan))
         return
@@ -269,6 +283,35 @@ def _order(
     if fault is not None:
         screen.fault(fault)
         raise typer.Exit(exit_of(fault.code))
+
+
+def _order_selected(
+    act: Act, ids: list[str], reason: str, where: Where, trust_file: Path | None, registry_key: Path | None, screen: Screen,
+    chosen: Chosen, *, yes: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    """The reason is the selection's own: it was confirmed with it."""
+    if ids or reason:
+        raise CliError("cli.usage", "给 --selection 时不另给编号与理由", "--selection brings its own ids and reason")
+    where.identity()
+    judge = Judge(trust_of(screen, where.config, trust_file, registry_key))
+    selected = plan_of(act, chosen, where)
+    left = [line_of(entry, act) for entry in selected.entries if not entry.done]
+    screen.note(
+        f"选择 {chosen.token}:共 {selected.count} 项,待执行 {len(left)} 项,每秒至多 {selected.rate} 项。摘要 {selected.digest}。",
+        f"Selection of {selected.count}, {len(left)} left, at most {selected.rate} a second. Digest {selected.digest}.",
+    )
+    if dry_run:
+        screen.emit(left, lambda console: _draw_orders(console, left))
+        return
+    screen.confirm(
+        f"以 {where.member} 签署 {act} 共 {len(left)} 项,发往 {where.base}。",
+        f"Sign {act} for {len(left)} items and send to {where.base}.",
+        yes=yes,
+    )
+    done = carried_out(selected, where, judge, screen)
+    screen.emit(done, lambda console: _draw_orders(console, done))
+    if code := next((each["code"] for each in done if each["code"]), ""):
+        raise typer.Exit(exit_of(code))
 
 
 def _planned(act: Act, entry: dict[str, Any]) -> dict[str, Any]:

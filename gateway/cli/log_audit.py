@@ -4,11 +4,11 @@ Beside what `transferlog.audit` asks: each envelope's signature under the key va
 from before, and, in a database, that the index of leaves says of each what the leaf says.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway.crypto.keys import verify_ed25519
 from gateway.errors import GatewayError, TransferLogError
@@ -22,6 +22,8 @@ from gateway.transferlog.continuity import Fault
 from gateway.transferlog.folder import CHECKPOINT_PATH
 from gateway.transferlog.leaf import Leaf
 from gateway.transferlog.tiles import rows_reader
+
+Watch: TypeAlias = Callable[[int, Leaf], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,17 @@ class Audited:
 class LeafQuestions:
     """The audit's `check`: envelope under its key, index row beside its leaf."""
 
-    def __init__(self, trust: TrustFile | None, index_rows: Iterator[Row] | None) -> None:
+    def __init__(self, trust: TrustFile | None, index_rows: Iterator[Row] | None, watch: Watch | None = None) -> None:
         self._trust = trust
+        self._watch = watch
         self._index_rows = index_rows
         self.envelopes = 0
 
     def __call__(self, index: int, leaf: Leaf) -> Fault | None:
-        return self._indexed(index, leaf) or self._signed(index, leaf)
+        fault = self._indexed(index, leaf) or self._signed(index, leaf)
+        if fault is None and self._watch is not None:
+            self._watch(index, leaf)
+        return fault
 
     def _indexed(self, index: int, leaf: Leaf) -> Fault | None:
         if self._index_rows is None:
@@ -81,10 +87,12 @@ class LeafQuestions:
         return None
 
 
-def audit_database(database: ReadOnlyDatabase, trust: TrustFile | None, kept: Sequence[bytes], progress: Progress) -> Audited:
-    """The log of a node's database, as of one commit."""
+def audit_database(
+    database: ReadOnlyDatabase, trust: TrustFile | None, kept: Sequence[bytes], progress: Progress, watch: Watch | None = None
+) -> Audited:
+    """The log of a node's database, as of one commit.  `watch` is shown each leaf that fits those before it."""
     size, root, _ = database.rows(Read("head", {}))[0]
-    questions = LeafQuestions(trust, database.pages(Read("log_keys_range", {}), size))
+    questions = LeafQuestions(trust, database.pages(Read("log_keys_range", {}), size), watch)
 
     def read_row(id: int) -> bytes | None:
         rows = database.rows(Read("log_tiles_by_id", {"ids": f"[{id}]"}))

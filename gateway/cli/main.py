@@ -18,6 +18,8 @@ from typer.main import get_command
 from gateway import __version__
 from gateway.cli import (
     agreement,
+    backup,
+    canary,
     catalogue,
     connector,
     consent,
@@ -25,18 +27,28 @@ from gateway.cli import (
     dlq,
     docs,
     doctor,
+    erase,
+    integrity,
     keys,
     log,
+    log_archive,
+    log_rebuild,
+    log_timestamps,
     mapping,
     member,
+    monitor,
     outcome,
     quote,
     reconcile,
     report,
+    report_proof,
+    retention,
     rule,
     serve,
     transfer,
+    verify,
     version,
+    witness,
 )
 from gateway.cli.exits import ExitCode, exit_of
 from gateway.cli.faults import CliError, first_fault
@@ -83,8 +95,22 @@ def _root(
     del show_version
 
 
-for _name, _run, _help in (*version.COMMANDS, *demo.COMMANDS, *serve.COMMANDS, *doctor.COMMANDS, *quote.COMMANDS):
+for _name, _run, _help in (
+    *version.COMMANDS,
+    *demo.COMMANDS,
+    *serve.COMMANDS,
+    *doctor.COMMANDS,
+    *quote.COMMANDS,
+    *verify.COMMANDS,
+    *monitor.COMMANDS,
+    *erase.COMMANDS,
+    *backup.COMMANDS,
+):
     app.command(_name, cls=Command, help=_help)(_run)
+for _name, _kept, _help in (*log_rebuild.COMMANDS, *log_archive.COMMANDS, *log_timestamps.COMMANDS):
+    log.app.command(_name, cls=Command, help=_help)(_kept)
+for _name, _shown, _help in report_proof.COMMANDS:
+    report.app.command(_name, cls=Command, help=_help)(_shown)
 for _name, _group in (
     ("connector", connector.app),
     ("map", mapping.app),
@@ -95,11 +121,16 @@ for _name, _group in (
     ("dlq", dlq.app),
     ("consent", consent.app),
     ("outcome", outcome.app),
+    ("hold", erase.app),
+    ("integrity", integrity.app),
     ("reconcile", reconcile.app),
     ("report", report.app),
+    ("canary", canary.app),
     ("member", member.app),
     ("keys", keys.app),
     ("log", log.app),
+    ("retention", retention.app),
+    ("witness", witness.app),
     ("docs", docs.app),
 ):
     app.add_typer(_group, name=_name)

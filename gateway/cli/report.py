@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,8 @@ from gateway.cli.sources import open_node
 from gateway.cli.transfer_words import local_time
 from gateway.recognition.statement import LINES, bounds_of, figures_of
 from gateway.storage.rows import StatementRow
-from gateway.transfers.conservation import Balance, balance
+from gateway.transfers.conservation import Balance, Finding, balance
+from gateway.transfers.recount import mismatches
 from gateway.transfers.statement_watch import cases_of
 from gateway.transfers.statements import statement_json
 
@@ -145,8 +147,11 @@ def _draw_one(console: Console, each: dict[str, Any]) -> None:
         "Check conservation: by database, by leaves alone, by statements.",
         "ceg report check --config gateway.toml",
         "ceg report check --data var/gateway --json",
-        more_zh="发现不符时逐案列出,退出码 6。不核验叶本身:先用 ceg log verify。",
-        more_en="What differs is listed case by case; exit code 6. The leaves are taken as they are: run ceg log verify first.",
+        more_zh="发现不符时逐案列出,退出码 6;页面所用的各项计数也由叶与表重算一遍。不核验叶本身:先用 ceg log verify。",
+        more_en=(
+            "What differs is listed case by case, exit code 6; so is any count behind the pages that leaves and tables do not come to. "
+            "The leaves are taken as they are: run ceg log verify first."
+        ),
     ),
 )
 def check(config: Config = None, data: Data = None, as_json: AsJson = False, no_color: NoColor = False) -> None:
@@ -155,7 +160,9 @@ def check(config: Config = None, data: Data = None, as_json: AsJson = False, no_
 
     async def read() -> Balance:
         async with open_node(config, data) as node:
-            return await balance(node.database)
+            found = await balance(node.database)
+            counts = [Finding("statistics.count", each.what, each.counted, each.kept) for each in await mismatches(node.database)]
+            return replace(found, findings=(*found.findings, *counts))
 
     found = asyncio.run(read())
     screen.emit(_balance_json(found), lambda console: _draw_balance(console, found))
@@ -188,7 +195,7 @@ def _draw_balance(console: Console, found: Balance) -> None:
         shown.add_row(period, f"{source}→{accepting}", str(sums.transfers), *amounts)
     console.print(shown)
     if found.ok:
-        console.print("三处一致,学分守恒。 All three agree: credits are conserved.")
+        console.print("三处一致,学分守恒,计数无误。 All three agree: credits are conserved, and the counts are right.")
         return
     wrong = table("代码 Code", "何处 Where", "应为 Wanted", "现为 Found")
     for each in found.findings:

@@ -5,7 +5,7 @@ What is said to a gateway about a version is in `rule_wire`.
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,11 +15,13 @@ from gateway.cli.catalogue_source import day_of, open_source, refuse_existing, s
 from gateway.cli.catalogue_words import draw_problems, label
 from gateway.cli.exits import ExitCode
 from gateway.cli.helps import Command, about, group
-from gateway.cli.options import AsJson, NoColor
+from gateway.cli.log import Data
+from gateway.cli.options import AsJson, Config, NoColor
 from gateway.cli.rule_options import Code, Day, From, Old, Region, Results, RuleFile
+from gateway.cli.rule_past import Own, simulate_past
 from gateway.cli.rule_source import past_items, programme_of, programmes_on, rule_set_at, version_at
-from gateway.cli.rule_trial import How, simulation_document, try_out
-from gateway.cli.rule_words import draw_tried, stop_at, trial_document
+from gateway.cli.rule_trial import How, try_out
+from gateway.cli.rule_words import draw_simulation, draw_tried, stop_at, trial_document
 from gateway.cli.screen import Screen, table
 from gateway.cli.sources import read_file
 from gateway.recognition.lifecycle import in_force
@@ -27,9 +29,8 @@ from gateway.recognition.links import standard_courses
 from gateway.recognition.lint import lint
 from gateway.recognition.rule_diff import diff
 from gateway.recognition.rule_file import BYTES_MAX
-from gateway.recognition.simulate import Simulation, simulate
-
-SHOWN_MAX: Final = 50
+from gateway.recognition.simulate import simulate
+from gateway.recognition.simulation_report import simulation_document
 
 app = group(
     "互认规则:检查、比较、试算、测试、提出、批准、发布。",
@@ -108,30 +109,48 @@ def diff_files(
         "Try a draft on past results and see what would change.",
         "ceg rule simulate new.toml sh.json ah.csv",
         "ceg rule simulate --old old.toml new.toml sh.json --json",
-        more_zh="成果取自各行自己格式的文件,一名学习者算一次转移。",
-        more_en="Results are read from files in the banks' own formats; each learner counts as one transfer.",
+        "ceg rule simulate new.toml --config gateway.toml",
+        "ceg rule simulate new.toml --data /var/lib/ceg --master-key master.key --member CN-32 --json",
+        more_zh="成果取自各行自己格式的文件,一名学习者算一次转移;不给文件时,取自本网关以往的案件,与现行规则比较。",
+        more_en=(
+            "Results are read from files in the banks' own formats; each learner counts as one transfer. "
+            "Without files: the gateway's own past cases, compared with the rules in force."
+        ),
     ),
 )
 def simulate_files(
     file: RuleFile,
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="各行自己格式的文件。 / Files in a bank's own format.")],
+    results: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RESULTS]...", help="各行自己格式的文件。 / Files in a bank's own format.")
+    ] = None,
     old: Annotated[Path | None, typer.Option("--old", metavar="FILE", help="现行版本。 / The version that holds now.")] = None,
     programme: Code = "",
     region: Region = "",
     catalogue: From = None,
     at: Day = "",
+    config: Config = None,
+    data: Data = None,
+    master_key: Annotated[
+        Path | None, typer.Option("--master-key", metavar="FILE", help="主密钥文件,代替配置中的。 / The master key's file.")
+    ] = None,
+    member: Annotated[
+        str, typer.Option("--member", metavar="ID", help="为该行试算:只能是其认定的案件。 / For this bank: only cases that came to it.")
+    ] = "",
     as_json: AsJson = False,
     no_color: NoColor = False,
 ) -> None:
     """Nothing is stored and nobody is told."""
     screen = Screen.open(as_json, no_color)
+    if not results:
+        simulate_past(screen, file, Own(config, data, master_key, member, old, programme, catalogue, day_of(at)))
+        return
     source, day = open_source(catalogue), day_of(at)
     label(screen, source)
     new, before = rule_set_at(file), None if old is None else rule_set_at(old)
     items = past_items(results, region, programme_of(source, new, programme, day), day)
     with screen.progress("试算 simulating") as tick:
         found = simulate(before, new, items, courses=standard_courses(source.catalogue, day), progress=lambda done: tick(done, len(items)))
-    screen.emit(simulation_document(found), lambda console: _draw(console, found))
+    screen.emit(simulation_document(found), lambda console: draw_simulation(console, found))
 
 
 @app.command(
@@ -205,24 +224,6 @@ def current(
     screen.emit(document, draw)
     if found is None:
         raise typer.Exit(ExitCode.NOT_FOUND)
-
-
-def _draw(console: Console, found: Simulation) -> None:
-    console.print(f"成果 items {found.items},转移 transfers {found.transfers}:不变 unchanged {found.unchanged},")
-    console.print(f"增加 gained {found.gained},减少 lost {found.lost},改认他课 moved {found.moved}")
-    console.print(f"学分 credits {found.credits_before} → {found.credits_after}")
-    lines = table("转移 transfer", "记录 record", "之前 before", "之后 after", "规则 rule")
-    for each in found.changes[:SHOWN_MAX]:
-        rules = f"{each.rule_before or '–'} → {each.rule_after or '–'}"
-        lines.add_row(each.transfer, each.record, str(each.credits_before), str(each.credits_after), rules)
-    if found.changes:
-        console.print(lines)
-    for name in found.dead:
-        console.print(f"用不到的规则 dead rule: {name}")
-    for clash in found.conflicts:
-        console.print(f"相互矛盾 conflict: {clash.rules[0]} / {clash.rules[1]} ({clash.items})")
-    for gap in found.gaps[:SHOWN_MAX]:
-        console.print(f"没有规则 no rule: {gap.kind} {gap.title} ({gap.items})")
 
 
 app.registered_commands.extend(rule_wire.app.registered_commands)

@@ -10,7 +10,7 @@ from gateway.cli.rule_source import past_items, programme_of, programmes_on, rul
 from gateway.cli.screen import Screen
 from gateway.cli.sources import read_file
 from gateway.errors import Problem
-from gateway.model.canonical import Json, jcs
+from gateway.model.canonical import jcs
 from gateway.recognition.lifecycle import Trial
 from gateway.recognition.links import standard_courses
 from gateway.recognition.lint import lint
@@ -18,6 +18,7 @@ from gateway.recognition.rule_file import BYTES_MAX, load_rules
 from gateway.recognition.rule_papers import TrialPaper
 from gateway.recognition.rules import RuleSet
 from gateway.recognition.simulate import Simulation, simulate
+from gateway.recognition.simulation_report import simulation_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +67,3 @@ def try_out(screen: Screen, file: Path, how: How) -> Tried:
             before, rules, items, courses=standard_courses(source.catalogue, day), progress=lambda done: tick(done, len(items))
         )
     return Tried(data, (), rules, found)
-
-
-def simulation_document(found: Simulation) -> dict[str, Json]:
-    """A simulation as JSON; credits are decimal texts."""
-    return {
-        **{name: getattr(found, name) for name in ("items", "transfers", "unchanged", "gained", "lost", "moved", "changes_left_out")},
-        **{name: getattr(found, name) for name in ("without_rule", "not_exact")},
-        "credits_before": str(found.credits_before),
-        "credits_after": str(found.credits_after),
-        "changes": [
-            {
-                **each._asdict(), "credits_before": str(each.credits_before), "credits_after": str(each.credits_after),
-                "courses_before": list(each.courses_before), "courses_after": list(each.courses_after),
-            }
-            for each in found.changes
-        ],
-        "used": dict(found.used),
-        "dead": list(found.dead),
-        "conflicts": [{"rules": list(each.rules), "items": each.items} for each in found.conflicts],
-        "gaps": [each._asdict() for each in found.gaps],
-    }  # fmt: skip

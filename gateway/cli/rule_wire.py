@@ -25,7 +25,7 @@ from gateway.cli.rule_trial import How, try_out
 from gateway.cli.rule_words import draw_plan, draw_versions, head_of_entry, head_of_file, stop_at
 from gateway.cli.screen import Screen, facts
 from gateway.cli.sources import trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
+from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where, all_rules
 from gateway.client.orders import Operator
 from gateway.client.prepared import Submitted
 from gateway.client.reading import problem_error
@@ -270,13 +270,13 @@ def fetch(
 
 async def _listed(where: Where) -> list[dict[str, Any]]:
     async with where.open() as cases:
-        return list((await cases.rules())["rules"])
+        return await all_rules(cases)
 
 
 async def _fetched(where: Where, id: str, version: str, accepting: str) -> tuple[dict[str, Any], bytes]:
     """What the list says of one version, and its bytes.  Raises RecognitionError(`recognition.changed_since_test`), CliError."""
     async with where.open() as cases:
-        found = _one(list((await cases.rules())["rules"]), id, version, accepting)
+        found = _one(await all_rules(cases), id, version, accepting)
         data = await cases.rule_file(id, version, found["accepting"])
     if sha256(data).hexdigest() != found["digest"]:
         raise RecognitionError("recognition.changed_since_test", "取回的文件与所列摘要不符", "the file fetched is not the one listed")

@@ -12,8 +12,11 @@ from gateway.cli.exits import ExitCode
 from gateway.cli.rule_trial import Tried
 from gateway.cli.screen import Screen, facts, table
 from gateway.errors import Problem
+from gateway.recognition.reviews import WARN_DAYS
 from gateway.recognition.rules import RuleSet
+from gateway.recognition.simulate import Simulation
 
+SHOWN_MAX: Final = 50
 STATES: Final = {
     "tested": "待批准 waits for approvals", "approved": "已批准 approved", "published": "已发布 published", "expired": "已失效 expired",
     "withdrawn": "已撤回 withdrawn",
@@ -69,9 +72,17 @@ def draw_versions(console: Console, entries: Sequence[dict[str, Any]]) -> None:
     for each in entries:
         approvals = ", ".join(each["approvals"]) or "-"
         shown.add_row(
-            each["id"], each["version"], each["accepting"], each["effective"], each["review"], STATES[each["state"]], approvals
+            each["id"], each["version"], each["accepting"], each["effective"], review_of(each), STATES[each["state"]], approvals
         )  # fmt: skip
     console.print(shown)
+
+
+def review_of(entry: dict[str, Any]) -> str:
+    """The review date, and how long there is until it where that is not long."""
+    days = entry["review_in_days"]
+    if days is None or days > WARN_DAYS:
+        return str(entry["review"])
+    return f"{entry['review']}({f'尚余 {days} 天 {days} days left' if days >= 0 else '已过 passed'})"
 
 
 def trial_document(tried: Tried) -> dict[str, Any]:
@@ -97,3 +108,22 @@ def draw_tried(console: Console, tried: Tried) -> None:
         ("报告摘要 Report", told["trial"]["simulation"]),
     ]
     console.print(facts(rows))
+
+
+def draw_simulation(console: Console, found: Simulation) -> None:
+    """Counts, the first changed items, and what is wrong with the draft."""
+    console.print(f"成果 items {found.items},转移 transfers {found.transfers}:不变 unchanged {found.unchanged},")
+    console.print(f"增加 gained {found.gained},减少 lost {found.lost},改认他课 moved {found.moved}")
+    console.print(f"学分 credits {found.credits_before} → {found.credits_after}")
+    lines = table("转移 transfer", "记录 record", "之前 before", "之后 after", "规则 rule")
+    for each in found.changes[:SHOWN_MAX]:
+        rules = f"{each.rule_before or '–'} → {each.rule_after or '–'}"
+        lines.add_row(each.transfer, each.record, str(each.credits_before), str(each.credits_after), rules)
+    if found.changes:
+        console.print(lines)
+    for name in found.dead:
+        console.print(f"用不到的规则 dead rule: {name}")
+    for clash in found.conflicts:
+        console.print(f"相互矛盾 conflict: {clash.rules[0]} / {clash.rules[1]} ({clash.items})")
+    for gap in found.gaps[:SHOWN_MAX]:
+        console.print(f"没有规则 no rule: {gap.kind} {gap.title} ({gap.items})")

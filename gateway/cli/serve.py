@@ -67,7 +67,9 @@ def announce(screen: Screen, addresses: Addresses) -> None:
     if screen.as_json:
         screen.line({"addresses": asdict(addresses)})
     else:
-        screen.err.print(f"就绪 ready  成员接口 member API {addresses.member_api}  运维 operations {addresses.operations}", soft_wrap=True)
+        people = f"  人员页面 people {addresses.people}" if addresses.people else ""
+        line = f"就绪 ready  成员接口 member API {addresses.member_api}  运维 operations {addresses.operations}{people}"
+        screen.err.print(line, soft_wrap=True)
 
 
 def stop_event() -> asyncio.Event:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.app import DATABASE_FILE, LogSigner, load_trust
+from gateway.app import DATABASE_FILE, load_trust
 from gateway.cli.faults import CliError
 from gateway.cli.screen import Screen
 from gateway.crypto.keys import SigningKey, VerifyKey
+from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.federation.registry import SIGNATURE_SUFFIX, TrustFile
 from gateway.federation.trust_json import read_trust
 from gateway.settings import Settings
@@ -19,6 +20,7 @@ from gateway.storage.read_only import ReadOnlyDatabase
 from gateway.system import SystemClock, package_folder
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
 from gateway.transfers.log_reading import LogReading
+from gateway.transfers.log_signer import LogSigner
 from gateway.transfers.unit_of_work import Ledger
 
 DEFAULT_CONFIG = Path("gateway.toml")
@@ -107,13 +109,15 @@ class OpenNode:
 
 
 @asynccontextmanager
-async def open_node(config: Path | None, data: Path | None) -> AsyncIterator[OpenNode]:
+async def open_node(config: Path | None, data: Path | None, master_key: Path | None = None) -> AsyncIterator[OpenNode]:
     """The database of `--data` (folder or file) or of the settings; a running node is not disturbed.  Raises StorageError."""
     settings = None if data is not None else settings_of(config)
     path = data if settings is None else settings.node.data_folder
     assert path is not None
     file = path if path.is_file() else path / DATABASE_FILE
-    database = ReadOnlyDatabase.open(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
+    key_file = master_key or (settings.keys.master_key_file if settings is not None else None)
+    key = KeyEncryptionKey.load(key_file) if key_file is not None and key_file.is_file() else None
+    database = ReadOnlyDatabase.open(file, load_queries(package_folder() / "storage" / "sql" / "queries.sql"), key)
     try:
         yield OpenNode(database, LogReading(database), settings)
     finally:

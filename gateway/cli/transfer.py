@@ -14,21 +14,29 @@ from gateway.cli.helps import Command, about, group
 from gateway.cli.log import Data
 from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
 from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import open_node, trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, OwnCases, Url, Where, all_cases, find_case
-from gateway.cli.transfer_words import ITEMS, STATES, deadline_day, is_closed, local_time, remarks, sentences, state_words, turn
+from gateway.cli.sources import trust_of
+from gateway.cli.transfer_evidence import EVIDENCE, evidence_file
+from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where, all_cases, find_case
+from gateway.cli.transfer_words import (
+    ITEMS,
+    STATES,
+    deadline_day,
+    final_words,
+    is_closed,
+    local_time,
+    remarks,
+    sentences,
+    state_words,
+    turn,
+)
 from gateway.client.prepared import PreparedMessage, Submitted, read_prepared, submit
 from gateway.client.reading import problem_error
 from gateway.client.receipts import Judge
 from gateway.crypto.keys import write_secret_file
-from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.channels.reading import http_session
 from gateway.federation.registry import TrustFile
 from gateway.system import SystemClock, SystemIds
-from gateway.transfers.evidence import evidence
-from gateway.transfers.status import Status
-from gateway.transfers.vault import Vault
 
 app = group(
     "转移:提交、查看、跟踪、取证。",
@@ -113,6 +121,7 @@ def _receipt(prepared: PreparedMessage, found: Submitted) -> dict[str, Any]:
         "repeated": found.repeated,
         "leaf": answer.index,
         "log_size": None if answer.checkpoint is None else answer.checkpoint.size,
+        "final": None if answer.checkpoint is None else False,  # it was signed a moment ago
         "items": answer.body.get("items", []),
         "receipt_file": str(prepared.receipt_file),
     }
@@ -127,6 +136,7 @@ def _draw_receipt(console: Console, document: dict[str, Any]) -> None:
         ("日志大小 Log size", "log_size"),
     )
     rows = [(title, str(document[name])) for title, name in names if document[name] is not None]
+    rows.append(("存证 Log", final_words(document) if document["leaf"] is not None else "-"))
     console.print(facts([*rows, ("回执 Receipt", f"已核验 verified  {document['receipt_file']}")]))
 
 
@@ -166,7 +176,7 @@ def list_cases(
             shown.add_row(
                 each["transfer"][:SHORT],
                 banks,
-                state_words(each),
+                state_words(each) + ("(待见证 not final)" if each.get("final") is False else ""),
                 turn(each),
                 local_time(each["since"])[5:],
                 deadline_day(each["deadline"]),
@@ -263,52 +273,7 @@ async def _watch(screen: Screen, where: Where, id: str, interval: float, timeout
             await asyncio.sleep(interval)
 
 
-@app.command(
-    "evidence",
-    cls=Command,
-    help=about(
-        "把一个转移的证据写成一个 JSON 文件:叶、证明、签名内容。",
-        "Write a transfer's evidence as one JSON file: leaves, proofs, signed contents.",
-        "ceg transfer evidence 5f0c21 --config gateway.toml --out case.json",
-        "ceg transfer evidence 5f0c21 --config gateway.toml --without-contents --json",
-        more_zh="含学习者个人信息,文件权限 0600;--without-contents 不含。已有的文件从不覆盖。",
-        more_en="It holds the learner's own data (mode 0600) unless --without-contents. A file that exists is never replaced.",
-    ),
-)
-def evidence_file(
-    transfer: TransferId,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="写入此文件,默认标准输出。 / Into this file; stdout by default.")
-    ] = None,
-    bare: Annotated[
-        bool, typer.Option("--without-contents", help="不含签名内容与个人信息。 / Without contents, without personal data.")
-    ] = False,
-    config: Config = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
-) -> None:
-    """From a node's own database."""
-    screen = Screen.open(as_json, no_color)
-    if out is not None and out.exists():
-        raise CliError("cli.file_exists", "文件已存在,不覆盖", "the file exists and is not replaced", file=str(out))
-    document = asyncio.run(_evidence(config, transfer, contents=not bare))
-    if out is None:
-        screen.emit(document)
-        return
-    if not dry_run:
-        write_secret_file(out, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
-    told = {"transfer": document["transfer"], "file": str(out), "leaves": len(document["leaves"]), "written": not dry_run}
-    screen.emit(told, lambda console: console.print(facts([("转移 Transfer", told["transfer"]), ("文件 File", str(out))])))
-
-
-async def _evidence(config: Path | None, id: str, *, contents: bool) -> dict[str, Any]:
-    async with open_node(config, None) as node:
-        case = await find_case(OwnCases(Status(node.database, node.reading)), id)
-        assert node.settings is not None
-        vault = Vault(node.database, KeyEncryptionKey.load(node.settings.keys.master_key_file), SystemIds()) if contents else None
-        ledger = await node.ledger()
-        return await evidence(case["transfer"], await ledger.head(), node.reading, ledger, vault)
+app.command("evidence", cls=Command, help=EVIDENCE)(evidence_file)
 
 
 def draw_case(console: Console, case: dict[str, Any]) -> None:
@@ -325,6 +290,7 @@ def draw_case(console: Console, case: dict[str, Any]) -> None:
                 ("转移 Transfer", case["transfer"]),
                 ("转出→接收", f"{case['source']} → {case['accepting']}(受理 facing {case['facing']})"),
                 ("状态 State", f"{state_words(case)}  ver {case['ver']}"),
+                ("存证 Log", final_words(case)),
                 (
                     "学分 Credits",
                     f"申报 {totals['submitted']}  认可 {totals['recognised']}  不认可 {totals['refused']}  待定 {totals['pending']}",

@@ -12,12 +12,13 @@ import typer
 from gateway.app import load_trust
 from gateway.cli.catalogue_source import day_of, standard_codes
 from gateway.cli.faults import CliError
-from gateway.cli.sources import open_node
+from gateway.cli.sources import OpenNode, open_node
 from gateway.client.reading import ReadingApi
 from gateway.crypto.keys import SigningKey
 from gateway.errors import TransferError
 from gateway.federation.channels.reading import ReadingChannel, http_session
 from gateway.system import SystemClock, SystemIds
+from gateway.transfers.finality import Finality
 from gateway.transfers.registry import signed_agreements
 from gateway.transfers.rule_view import RuleShelf
 from gateway.transfers.status import EVERYBODY, PAGE_MAX, Status
@@ -44,7 +45,7 @@ class Cases(Protocol):
 
     async def agreements(self) -> dict[str, Any]: ...
 
-    async def rules(self) -> dict[str, Any]: ...
+    async def rules(self, *, cursor: str = "") -> dict[str, Any]: ...
 
     async def rule_file(self, id: str, version: str, accepting: str) -> bytes: ...
 
@@ -72,8 +73,8 @@ class OwnCases:
     async def agreements(self) -> dict[str, Any]:
         return await self.status.agreements(EVERYBODY)
 
-    async def rules(self) -> dict[str, Any]:
-        return {"rules": await self._shelf.rule_versions(day_of(""))}
+    async def rules(self, *, cursor: str = "") -> dict[str, Any]:
+        return await self._shelf.rule_page(day_of(""), cursor=cursor, most=PAGE_MAX)
 
     async def rule_file(self, id: str, version: str, accepting: str) -> bytes:
         return await self._shelf.document(await self._shelf.find(id, version, accepting))
@@ -103,7 +104,8 @@ class Where:
             async with open_node(self.config, self.data) as node:
                 settings = node.settings
                 founding = (lambda: signed_agreements(load_trust(settings))) if settings is not None else tuple
-                yield OwnCases(Status(node.database, node.reading, founding=founding))
+                final_size = (lambda: _final_size(node)) if settings is not None else None
+                yield OwnCases(Status(node.database, node.reading, founding=founding, final_size=final_size))
             return
         member, key = self.identity()
         async with http_session() as session:
@@ -123,6 +125,13 @@ class Where:
         return self.member, SigningKey.load(self.key_file)
 
 
+async def _final_size(node: OpenNode) -> int:
+    """As the node itself would say; its log key signs the notes that the cosignatures are about."""
+    settings = node.settings
+    assert settings is not None
+    return await Finality(node.database, node.reading, await node.ledger(), lambda: load_trust(settings)).size()
+
+
 async def find_case(cases: Cases, id: str) -> dict[str, Any]:
     """One case by its id, or by the beginning of it that no other has.  Raises TransferError(`transfer.unknown`), CliError."""
     if re.fullmatch(r"[0-9a-f]{64}", id):
@@ -137,6 +146,19 @@ async def find_case(cases: Cases, id: str) -> dict[str, Any]:
     if not found:
         raise TransferError("transfer.unknown", "没有这个转移", "there is no such transfer")
     return await cases.transfer(found[0])
+
+
+async def all_rules(cases: Cases) -> list[dict[str, Any]]:
+    """Every version, newest first, page by page, at most so many pages."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    for _ in range(PAGES_MAX):
+        page = await cases.rules(cursor=cursor)
+        found += page["rules"]
+        cursor = page["next"] or ""
+        if not cursor:
+            break
+    return found
 
 
 async def all_cases(cases: Cases, state: str = "", most: int = PAGE_MAX * PAGES_MAX) -> AsyncIterator[dict[str, Any]]:

@@ -114,6 +114,17 @@ def deadline_day(text: str | None) -> str:
     return (datetime.fromisoformat(text).astimezone(CHINA) - timedelta(seconds=1)).strftime("%Y-%m-%d")
 
 
+def final_words(case: Mapping[str, Any]) -> str:
+    """Whether a quorum of the witnesses has cosigned a checkpoint over its newest leaf, in both languages."""
+    match case.get("final"):
+        case True:
+            return "已见证 final"
+        case False:
+            return "已存证,待见证 logged, not yet final"
+        case _:
+            return "-"
+
+
 def next_step(case: Mapping[str, Any]) -> Words:
     """What comes next when whoever has the turn acts."""
     state = State(case["state"])

@@ -65,6 +65,11 @@ class Connector:
         return self._office
 
     @property
+    def desk(self) -> Desk:
+        """For the bank's people, who decide what no policy does."""
+        return self._desk
+
+    @property
     def trust(self) -> TrustFile:
         """The trust file in force."""
         return self._office.trust

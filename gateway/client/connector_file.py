@@ -2,7 +2,8 @@
 
 import json
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -11,10 +12,21 @@ from gateway.client.exchange_folder import ExchangeFolder
 from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
 from gateway.errors import Problem, SettingsError
 from gateway.federation.registry import TrustFile
+from gateway.model.documents import Identity
 
 PATHS: Final = ("folder", "key_file", "trust_file", "trust_signature_file", "registry_key_file")
 TEXTS: Final = ("member", "gateway_url")
-OPTIONAL: Final = ("endpoint_host", "endpoint_port", "pull_url", "pull_token_file", "exchange_folder")
+OPTIONAL: Final = ("endpoint_host", "endpoint_port", "pull_url", "pull_token_file", "exchange_folder", "people", "canary")
+CANARY_EVERY_MIN_S: Final = 60
+PEOPLE_FILES: Final = ("client_secret_file", "client_key_file")
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySettings:
+    """The table `canary`: how often, and the made-up learner of the bank's files whom canaries are about."""
+
+    every_s: float
+    learner: Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,9 @@ class ConnectorFile:
     pull_url: str = ""
     pull_token_file: Path | None = None
     exchange_folder: Path | None = None
+    people: Mapping[str, Any] = field(default_factory=dict)
+    """The table `people`: the console of the bank's people; none without it."""
+    canary: CanarySettings | None = None
 
     @classmethod
     def load(cls, path: Path) -> "ConnectorFile":
@@ -56,11 +71,20 @@ class ConnectorFile:
         pull = urlsplit(str(table.get("pull_url", "")))
         if "pull_url" in table and (pull.scheme not in {"http", "https"} or not pull.netloc):
             problems.append(_problem("pull_url", "应为网址", "must be a URL"))
+        people = table.get("people", {})
+        if not isinstance(people, dict):
+            problems.append(_problem("people", "应为一节", "must be a table"))
+        canary = table.get("canary")
+        if canary is not None and not _is_canary(canary):
+            problems.append(_problem("canary", "应有 every_s(≥ 60)、citizen_id、name", "has every_s (60 or more), citizen_id, name"))
         if problems:
             raise SettingsError("settings.connector", "连接程序配置有误", "the connector's settings are wrong", problems=tuple(problems))
         paths = {name: path.parent / table[name] for name in PATHS}
         more = {name: table[name] for name in OPTIONAL if name in table}
         more |= {name: path.parent / str(more[name]) for name in ("pull_token_file", "exchange_folder") if name in more}
+        more["people"] = people | {name: path.parent / str(people[name]) for name in PEOPLE_FILES if name in people}
+        if canary is not None:
+            more["canary"] = CanarySettings(canary["every_s"], Identity(canary["citizen_id"].upper(), canary["name"], synthetic=True))
         return cls(member=table["member"], gateway_url=table["gateway_url"].rstrip("/"), **paths, **more)
 
     def key(self) -> SigningKey:
@@ -98,3 +122,10 @@ class ConnectorFile:
 
 def _problem(name: str, zh: str, en: str) -> Problem:
     return Problem(name, "settings.connector", zh, f"{name} {en}")
+
+
+def _is_canary(table: object) -> bool:
+    if not isinstance(table, dict) or table.keys() != {"every_s", "citizen_id", "name"}:
+        return False
+    every, texts = table["every_s"], (table["citizen_id"], table["name"])
+    return isinstance(every, int | float) and every >= CANARY_EVERY_MIN_S and all(isinstance(each, str) and each for each in texts)

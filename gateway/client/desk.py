@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import structlog
 
-from gateway.client import enquiries, statements
-from gateway.client.cases import ForwardedCase, decided_over
+from gateway.client import enquiries, news, statements
+from gateway.client.cases import AMENDED, ForwardedCase, decided_over
 from gateway.client.office import Office, wait_for
 from gateway.client.reconciling import compare
 from gateway.client.store import Store
@@ -22,6 +22,7 @@ from gateway.federation.protocol import GATEWAY_ID
 from gateway.federation.state_digest import is_state_scope
 from gateway.mapping.documents import read
 from gateway.model.documents import Decision, Verdict, Withdrawal
+from gateway.model.scopes import is_agreement_scope, is_rule_scope
 from gateway.model.transfer import Act, State
 from gateway.recognition.statement import is_statement_scope
 from gateway.storage.connector_schema import CaseRow, InboxRow
@@ -58,29 +59,36 @@ class Desk:
     async def _work(self, row: InboxRow) -> None:
         contents = await self._office.store.contents("in", row.jti)
         try:
-            match row.act:
-                case _ if await self._office.store.answers_to(row.jti):
-                    writes = await self._had(row, contents)
-                case Act.NOTIFY if is_state_scope(row.scope):
-                    writes = await compare(self._office, row, contents)
-                case Act.NOTIFY if is_statement_scope(row.scope):
-                    writes = await statements.work(self._office, row, contents)
-                case Act.FETCH | Act.NOTIFY if enquiries.concerns(row, contents):
-                    writes = await enquiries.work(self._office, row, contents)
-                case Act.FORWARD:
-                    writes = await self._acknowledge(row, contents)
-                case Act.FETCH:
-                    writes = self._confirm(row, contents)
-                case Act.NOTIFY:
-                    writes = await self._note(row, contents)
-                case _:
-                    raise PeerError("peer.off_protocol", "网关不应发送此动作", "the gateway does not send this act")
+            writes = await self._answer(row, contents)
         except StorageError:
             raise
         except GatewayError as fault:
             self._tell("message_does_not_hold", row.scope, fault)
             writes = [Store.finish(row, fault.code)]
         await self._office.commit(writes)
+
+    async def _answer(self, row: InboxRow, contents: Mapping[str, Content]) -> list[Write]:
+        """What the message asks for.  Raises PeerError and whatever else a message that does not hold gives."""
+        office = self._office
+        match row.act:
+            case _ if await office.store.answers_to(row.jti):
+                return await self._had(row, contents)
+            case Act.NOTIFY if is_state_scope(row.scope):
+                return await compare(office, row, contents)
+            case Act.NOTIFY if is_statement_scope(row.scope):
+                return await statements.work(office, row, contents)
+            case Act.NOTIFY if is_rule_scope(row.scope) or is_agreement_scope(row.scope):
+                return await news.work(office, row, contents)
+            case Act.FETCH | Act.NOTIFY if enquiries.concerns(row, contents):
+                return await enquiries.work(office, row, contents)
+            case Act.FORWARD:
+                return await self._acknowledge(row, contents)
+            case Act.FETCH:
+                return self._confirm(row, contents)
+            case Act.NOTIFY:
+                return await self._note(row, contents)
+            case _:
+                raise PeerError("peer.off_protocol", "网关不应发送此动作", "the gateway does not send this act")
 
     async def _had(self, row: InboxRow, contents: Mapping[str, Content]) -> list[Write]:
         """Answered once, and lost here since.  Having it again is enough, but that what is void must still leave the books."""
@@ -154,16 +162,35 @@ class Desk:
 
     async def _decide(self, case: CaseRow) -> list[Write]:
         office = self._office
-        found = decided_over(await self._delivered(case), to_decide(case), case.state)
+        found = await self.before(case)
         decision = office.bank.decide(found.case) if found.case.items else NOTHING_TO_DECIDE
         if decision is None or (isinstance(decision, Decision) and _recognised(decision) & contested(case)):
             return []  # nobody has decided; or what would be recognised is contested, and waits for `cleared`
+        return self.reply(case, found, decision)
+
+    async def before(self, case: CaseRow) -> ForwardedCase:
+        """What is to be decided now: the case as delivered last, with its open items.  Raises a GatewayError of what does not hold."""
+        return decided_over(await self._delivered(case), to_decide(case), case.state)
+
+    def reply(self, case: CaseRow, found: ForwardedCase, decision: Decision | Withdrawal) -> list[Write]:
+        """What the bank says of a case, to be signed and sent."""
+        office = self._office
         if isinstance(decision, Withdrawal):
             act = Act.UPHOLD if case.state == State.DISPUTED else Act.ASK
             message = office.writer.word(act, case.transfer, decision, {} if act is Act.UPHOLD else {"ver": case.ver}, None)
         else:
             message = office.writer.decide(case, found, decision)
         return [*Store.send(message, office.now_text()), Store.put_case(minus(case, DECIDE))]
+
+    async def papers(self, case: CaseRow) -> dict[str, Content]:
+        """The contents of what was delivered last, with those that an amendment brought anew.  Raises PeerError."""
+        amended = await self._last_notice(case.transfer, "amended", since=case.forward_jti)
+        contents = await self._held(case.forward_jti)
+        if amended is None:
+            return contents
+        return {name: each for name, each in contents.items() if name not in AMENDED} | {
+            name: amended[1][name] for name in AMENDED if name in amended[1]
+        }
 
     async def _delivered(self, case: CaseRow) -> ForwardedCase:
         """What was delivered last, verified.  While people take their time it is verified once, not at every look."""

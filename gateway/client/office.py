@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gateway.client.bank import Bank
+from gateway.client.canary_bank import CanaryBank
 from gateway.client.cases import CaseReader, Tools
 from gateway.client.outgoing import Writer
 from gateway.client.pace import Pace
@@ -55,7 +56,7 @@ class Office:
 
     def __init__(self, setup: Setup, bank: Bank, store: Store, post: Post) -> None:
         self.setup = setup
-        self.bank = bank
+        self.bank: Bank = CanaryBank(bank)
         self.store = store
         self.post = post
         self.trust = setup.trust

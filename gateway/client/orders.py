@@ -17,11 +17,12 @@ from gateway.errors import PeerUnavailableError
 from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.envelope import seal
 from gateway.federation.message import Content, HttpTarget
-from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_XML
+from gateway.federation.part_orders import PartOrder, part_scope
+from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
 from gateway.mapping.documents import write
 from gateway.model.documents import Clearance, ConsentWithdrawal, Order
 from gateway.model.ports import Clock, IdSource
-from gateway.model.scopes import consent_scope
+from gateway.model.scopes import consent_scope, integrity_scope
 from gateway.model.transfer import Act
 
 TRIES: Final = 3
@@ -47,6 +48,11 @@ class Operator:
         """
         return await self._say(act, transfer, Content("order", write(order), MEDIA_XML, self.ids.secret()), lifetime, {})
 
+    async def order_part(self, act: Act, order: PartOrder, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """`erase`, `legal-hold`, `legal-release`.  Raises as `give`."""
+        content = Content("order", order.write(), MEDIA_JSON, self.ids.secret())
+        return await self._say(act, part_scope(order.part), content, lifetime, {})
+
     async def clear(self, outcome: str, ver: int, ruling: Clearance, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
         """Rule on a contested outcome, at the version that was looked at.  Raises as `give`."""
         content = Content("ruling", write(ruling), MEDIA_XML, self.ids.secret())
@@ -69,10 +75,29 @@ class Operator:
         made = [Content(name, data, media_type, self.ids.secret()) for name, data, media_type in contents]
         return await self._say(act, scope, made[0], lifetime, {}, made[1:])
 
+    async def flag(self, paper: bytes, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """Set an integrity flag: its scope follows from the message's own id.  Raises as `give`."""
+        jti = self.ids.jti()
+        content = Content("flag", paper, MEDIA_JSON, self.ids.secret())
+        return await self._say(Act.FLAG, integrity_scope(self.member, jti), content, lifetime, {}, jti=jti)
+
+    async def about_flag(self, act: Act, scope: str, content: tuple[str, bytes], lifetime: timedelta = LIFETIME_HTTP_MAX) -> Submitted:
+        """A word on a flag; `content` is its name and bytes.  Raises as `give`."""
+        name, data = content
+        return await self._say(act, scope, Content(name, data, MEDIA_JSON, self.ids.secret()), lifetime, {})
+
     async def _say(
-        self, act: Act, scope: str, content: Content, lifetime: timedelta, claims: dict[str, Any], more: Sequence[Content] = ()
+        self,
+        act: Act,
+        scope: str,
+        content: Content,
+        lifetime: timedelta,
+        claims: dict[str, Any],
+        more: Sequence[Content] = (),
+        *,
+        jti: str = "",
     ) -> Submitted:
-        jti, contents = self.ids.jti(), [content, *more]
+        jti, contents = jti or self.ids.jti(), [content, *more]
         sent = Sent(self.member, jti, act.value, tuple((each.name, sd_of(each), len(each.data)) for each in contents))
         url = self.url + MESSAGES_PATH
         left = TRIES

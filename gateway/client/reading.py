@@ -5,6 +5,7 @@ asks from afar hears what he would have heard on the spot.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.crypto.keys import SigningKey
 from gateway.errors import (
     CatalogueError,
     ConsentError,
+    EraseError,
     FormatError,
     GatewayError,
     MappingError,
@@ -34,6 +36,7 @@ from gateway.model.ports import Clock, IdSource
 
 ASSERTION_LIFETIME = timedelta(minutes=2)
 TOKEN_SPARE = timedelta(seconds=30)
+RULES_MAX = 200
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _BRANCHES: dict[str, type[GatewayError]] = {
     kind.branch: kind
@@ -48,6 +51,7 @@ _BRANCHES: dict[str, type[GatewayError]] = {
         ConsentError,
         TransferError,
         TransferLogError,
+        EraseError,
         StorageError,
     )
 }
@@ -75,9 +79,20 @@ class ReadingApi:
         """One case whole.  Raises TransferError(`transfer.unknown`)."""
         return await self._get(f"/v1/transfers/{id}")
 
+    async def evidence(
+        self, id: str, form: str, items: Sequence[int] = (), fields: Sequence[str] = (), *, identity: bool = False
+    ) -> dict[str, Any]:
+        """One case's evidence bundle; that it was taken stands in the case's leaves.  Raises TransferError(`transfer.unknown`)."""
+        query = [("form", form), *(("item", str(each)) for each in items), *(("field", each) for each in fields)]
+        return await self._get(f"/v1/transfers/{id}/evidence?" + urlencode([*query, *([("identity", "1")] if identity else [])]))
+
     async def stuck(self) -> dict[str, Any]:
         """`{"stuck": […], "more": …}`: held transfers and dead letters that this member may see."""
         return await self._get("/v1/dlq")
+
+    async def selection(self, token: str) -> dict[str, Any]:
+        """A released selection whose orders this member is to sign.  Raises TransferError(`transfer.selection_unknown` …)."""
+        return await self._get(f"/v1/selections/{quote(token, safe='')}")
 
     async def contested(self) -> dict[str, Any]:
         """`{"outcomes": […], "more": …}`: contested outcomes on which this member is to rule."""
@@ -87,9 +102,10 @@ class ReadingApi:
         """`{"agreements": […]}`: those this member is a party of."""
         return await self._get("/v1/agreements")
 
-    async def rules(self) -> dict[str, Any]:
-        """`{"rules": […]}`: every version of every rule set, newest first."""
-        return await self._get("/v1/rules")
+    async def rules(self, *, cursor: str = "") -> dict[str, Any]:
+        """`{"rules": […], "next": …}`: every version of every rule set, newest first."""
+        query = {"limit": str(RULES_MAX), "cursor": cursor}
+        return await self._get("/v1/rules?" + urlencode({name: value for name, value in query.items() if value}))
 
     async def rule_file(self, id: str, version: str, accepting: str) -> bytes:
         """A rule file as it was proposed.  Raises RecognitionError(`recognition.unknown_version`)."""
@@ -102,6 +118,24 @@ class ReadingApi:
     async def consents(self, *, cursor: str = "") -> dict[str, Any]:
         """`{"consents": […], "next": …}`: those this member holds as facing bank."""
         return await self._get("/v1/consents" + (f"?{urlencode({'cursor': cursor})}" if cursor else ""))
+
+    async def log_file(self, path: str) -> bytes:
+        """A file of the transfer log, `checkpoint` or `tile/…`; entry bundles are for members, so this asks as one.
+
+        Raises PeerError and whatever the gateway names.
+        """
+        answer = await self.channel.get(f"{self.url}/log/{path}", await self._bearer())
+        if answer.status != 200:
+            raise problem_error(_object(answer))
+        return answer.body
+
+    async def integrity(self, *, transfer: str = "", consent: str = "", cursor: str = "") -> dict[str, Any]:
+        """`{"flags": […], "outcomes": {record: key}, "leaves": […]}`: in a case, under a consent, or one's own; each read is a leaf.
+
+        Raises TransferError(`transfer.unknown`), ConsentError.
+        """
+        query = {"transfer": transfer, "consent": consent, "cursor": cursor}
+        return await self._get("/v1/integrity?" + urlencode({name: value for name, value in query.items() if value}))
 
     async def _get(self, path: str) -> dict[str, Any]:
         answer = await self.channel.get(self.url + path, await self._bearer())

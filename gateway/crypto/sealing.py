@@ -2,7 +2,8 @@
 
     key-encryption key (a file of 32 bytes, mode 0600)
         └─ AES-256-SIV (RFC 5297) ─ part key (32 random bytes, stored wrapped beside the part)
-                └─ AES-256-GCM ─ each stored byte string of that part
+                ├─ AES-256-GCM ─ each stored byte string of that part
+                └─ AES-256-SIV ─ each short value of that part that stands in a row (`storage.sealed_rows`)
 
 Nonce rules.  Wrapping needs none: SIV derives its own, and the same key wrapped twice gives the
 same bytes.  Sealing takes 12 fresh random bytes from the caller (the IdSource); under one part
@@ -62,6 +63,27 @@ class PartKey:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class ColumnKey:
+    """Seals short values that stand in rows.  AES-256-SIV needs no nonce, so a decision that has no randomness can seal,
+    and equal values of one part and name give equal bytes, so they may stand in a key.
+    """
+
+    part_id: str
+    cipher: AESSIV
+
+    def seal(self, name: str, plain: bytes) -> bytes:
+        """tag(16) ‖ ciphertext.  `plain` is not empty."""
+        return self.cipher.encrypt(plain, [_bound(self.part_id, name)])
+
+    def open(self, name: str, sealed: bytes) -> bytes:
+        """The plain bytes.  Raises StorageError `storage.sealed_broken`."""
+        try:
+            return self.cipher.decrypt(sealed, [_bound(self.part_id, name)])
+        except (InvalidTag, ValueError) as error:
+            raise _broken() from error
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class KeyEncryptionKey:
     """Wraps part keys.  `id` (8 hexadecimal digits) names it in backups and in each wrapped key."""
 
@@ -96,6 +118,13 @@ class KeyEncryptionKey:
 
     def open_part_key(self, part_id: str, wrapped: bytes) -> PartKey:
         """Raises StorageError `storage.other_master_key` (wrapped under another key) or `storage.sealed_broken`."""
+        return PartKey(part_id, AESGCM(self._unwrap(part_id, wrapped)))
+
+    def open_column_key(self, part_id: str, wrapped: bytes) -> ColumnKey:
+        """The same part's key for values in rows.  Raises as `open_part_key`."""
+        return ColumnKey(part_id, AESSIV(sha512(b"ceg-column-siv-1\0" + self._unwrap(part_id, wrapped)).digest()))
+
+    def _unwrap(self, part_id: str, wrapped: bytes) -> bytes:
         if len(wrapped) != _WRAPPED_BYTES or wrapped[:1] != _FORM:
             raise _broken()
         found = wrapped[1 : 1 + KEY_ID_BYTES].hex()
@@ -108,7 +137,7 @@ class KeyEncryptionKey:
                 given=self.id,
             )
         try:
-            return PartKey(part_id, AESGCM(self.cipher.decrypt(wrapped[1 + KEY_ID_BYTES :], [part_id.encode("utf-8")])))
+            return self.cipher.decrypt(wrapped[1 + KEY_ID_BYTES :], [part_id.encode("utf-8")])
         except InvalidTag as error:
             raise _broken() from error
 

@@ -1,4 +1,4 @@
-"""Log scopes that are not transfers: a consent, an enquiry, an agreement, a version of a rule set.  Both ends compute their ids.
+"""Log scopes that are not transfers: a consent, an enquiry, an agreement, a flag, a version of a rule set.  Both ends compute their ids.
 
 Like a transfer's, an id is SHA-256 (hex) of the JCS bytes of a list whose first word says what it is of, so that no two scopes of
 different kinds, banks or messages can be one.  Sources of the rules: docs/protocol.md, sections 12 and 13.
@@ -58,6 +58,14 @@ def enquiry_id(iss: str, jti: str) -> str:
     return sha256(jcs(["ceg-enquiry", iss, jti])).hexdigest()
 
 
+RULE_EXPIRED: Final = "rule_expired"
+NEWS_EVENTS: Final = frozenset(
+    {
+        "rule_published", "rule_withdrawn", RULE_EXPIRED,
+        "agreement_signed", "agreement_suspended", "agreement_resumed", "agreement_ended",
+    }
+)  # fmt: skip
+"""What members are told of rules and agreements: such a message has the scope of a rule version or of an agreement."""
 AGREEMENT: Final = "agreement:"
 
 
@@ -69,6 +77,22 @@ def agreement_scope(source: str, accepting: str, id: str) -> str:
 def is_agreement_scope(scope: str | None) -> bool:
     """Whether a scope is an agreement's."""
     return scope is not None and scope.startswith(AGREEMENT)
+
+
+INTEGRITY: Final = "integrity:"
+
+
+def integrity_scope(iss: str, jti: str, place: int = 0) -> str:
+    """`integrity:` and the digest of `["ceg-integrity", iss, jti, place]`: of the act that sets the flag, and which of its flags it is.
+
+    Nothing of the outcome is in it: whoever reads the log cannot try which outcome a flag is about.
+    """
+    return INTEGRITY + sha256(jcs(["ceg-integrity", iss, jti, place])).hexdigest()
+
+
+def is_integrity_scope(scope: str | None) -> bool:
+    """Whether a scope is a flag's."""
+    return scope is not None and scope.startswith(INTEGRITY)
 
 
 RULE: Final = "rule:"

@@ -94,6 +94,14 @@ class Act(StrEnum):
     AGREEMENT_SUSPEND = "agreement-suspend"
     AGREEMENT_RESUME = "agreement-resume"
     AGREEMENT_END = "agreement-end"
+    FLAG = "flag"
+    FLAG_APPEAL = "flag-appeal"
+    FLAG_UPHOLD = "flag-uphold"
+    FLAG_LIFT = "flag-lift"
+    FLAG_ESCALATE = "flag-escalate"
+    ERASE = "erase"
+    LEGAL_HOLD = "legal-hold"
+    LEGAL_RELEASE = "legal-release"
     RULE_PROPOSE = "rule-propose"
     RULE_APPROVE = "rule-approve"
     RULE_PUBLISH = "rule-publish"
@@ -178,8 +186,8 @@ TABLE: tuple[Rule, ...] = (
 def rule_for(state: State, act: Act, roles: frozenset[Role]) -> Rule | Refusal:
     """The row that applies to a party of the transfer, or the refusal: not your role, wrong state.
 
-    Consents, enquiries, agreements, rules, statements and rulings on outcomes have scopes of their own and no row: nobody has a role in a
-    transfer for them.
+    Consents, enquiries, agreements, flags, rules, statements and rulings on outcomes have scopes of their own and no row:
+    nobody has a role in a transfer for them.
     """
     rows = [rule for rule in TABLE if rule.act is act]
     mine = [rule for rule in rows if rule.role in roles]

@@ -102,7 +102,15 @@ def _apply(
 
 
 def unusable(prepared: Prepared, rule: Rule, facts: Facts) -> tuple[str, Words] | None:
-    """Why a record that meets a need still cannot be used by this rule: its size is not known, or not by an accepted policy."""
+    """Why a record that meets a need still cannot be used by this rule.
+
+    The catalogue entry it stands on no longer counts, or the record's size is not known, or not by an accepted policy.
+    """
+    if rule.catalogue and rule.catalogue in prepared.rule_set.lapsed:
+        return "not_in_catalogue", Words(
+            f"所依据的目录条目 {rule.catalogue} 已过复审日期或已失效",
+            f"catalogue entry {rule.catalogue} is past its review date or no longer valid",
+        )
     if rule.catalogue or (rule.credits is not None and not any(rule.credits)):
         return None
     if facts.credits is None:

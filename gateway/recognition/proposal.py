@@ -4,7 +4,7 @@ The bank's people read it beside the case; their decision names it by its digest
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -33,16 +33,25 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`estimate` is the whole document, for people; `items` by record id; `rules` the rule set and its version."""
+    """`estimate` is the whole document, for people; `items` by record id; `rules` the rule set and its version.
+
+    `integrity` are flags on the items' outcomes, a hint beside the estimate.
+    """
 
     rules: tuple[str, str]
     items: Mapping[str, Proposed]
     estimate: Mapping[str, Any]
+    integrity: tuple[Mapping[str, Any], ...] = ()
 
 
-def write_proposal(estimate: Json) -> bytes:
+def hint_of(flags: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    """The member `integrity` of `case` and `proposal`; none where there is no flag."""
+    return {"integrity": [dict(flag) for flag in flags]} if flags else {}
+
+
+def write_proposal(estimate: Json, flags: Sequence[Mapping[str, Json]] = ()) -> bytes:
     """The content's bytes for the document of a quote."""
-    return jcs({"v": VERSION, "estimate": estimate})
+    return jcs({"v": VERSION, "estimate": estimate, **hint_of(flags)})
 
 
 def read_proposal(content: bytes) -> Proposal:
@@ -53,7 +62,8 @@ def read_proposal(content: bytes) -> Proposal:
         items = {str(item["record"]): _proposed(item) for item in estimate["items"]}
         if told["v"] != VERSION or len(items) != len(estimate["items"]):
             raise ValueError("another version, or a record twice")
-        return Proposal((str(estimate["rule_set"]), str(estimate["version"])), items, estimate)
+        rules = str(estimate["rule_set"]), str(estimate["version"])
+        return Proposal(rules, items, estimate, tuple(dict(flag) for flag in told.get("integrity", ())))
     except (ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise RecognitionError("recognition.bad_proposal", "测算内容有误", "the proposal is not what it should be") from error
 

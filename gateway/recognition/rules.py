@@ -124,6 +124,7 @@ class Hours:
 class RuleSet:
     """One version.  In force from `effective` to `review`, both included.  `sources` and `programmes` empty mean all.
 
+    `lapsed` are catalogue entries that no longer count today: rules that stand on them are not carried out (`reviews.without_lapsed`).
     Compared by identity, so that what is derived from thousands of rules can be kept beside it.
     """
 
@@ -141,6 +142,7 @@ class RuleSet:
     caps: Caps
     groups: tuple[Group, ...]
     rules: tuple[Rule, ...]
+    lapsed: frozenset[str] = frozenset()
 
     def group(self, group_id: str) -> Group:
         """The group of that id.  A rule of a set that was read names only groups that are there."""

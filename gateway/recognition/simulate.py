@@ -29,12 +29,16 @@ PROGRESS_EVERY: Final = 1_000
 
 
 class PastItem(NamedTuple):
-    """One item of a past transfer; those of one transfer follow each other and share programme and day."""
+    """One item of a past transfer; those of one transfer follow each other and share programme and day.
+
+    `name` is what the report calls it, where it is not to name the record.
+    """
 
     transfer: str
     day: date
     programme: Programme
     record: RegionalRecord
+    name: str = ""
 
 
 class Change(NamedTuple):
@@ -119,28 +123,50 @@ def simulate(
     on_change: Callable[[Change], None] | None = None,
 ) -> Simulation:
     """Run both sets over the items.  `progress` gets the number done, now and then and at the end; `on_change` gets every change."""
-    before, after, tally = None if old is None else prepared(old), prepared(new), _Tally()
-    told = 0
-    for transfer, items in groupby(past_items, key=lambda item: item.transfer):
-        for change in _compare(before, after, transfer, list(items), courses, tally):
+    running, told = Comparison(new, courses, on_change), 0
+    for _, items in groupby(past_items, key=lambda item: item.transfer):
+        running.take(old, list(items))
+        if progress is not None and running.items - told >= PROGRESS_EVERY:
+            told = running.items
+            progress(told)
+    if progress is not None:
+        progress(running.items)
+    return running.report()
+
+
+class Comparison:
+    """A simulation under way, for whoever brings its transfers one by one; what it is compared with may be another set each time."""
+
+    def __init__(self, new: RuleSet, courses: StandardCourses = NO_CATALOGUE, on_change: Callable[[Change], None] | None = None) -> None:
+        self._new = new
+        self._courses = courses
+        self._on_change = on_change
+        self._tally = _Tally()
+
+    @property
+    def items(self) -> int:
+        """How many were taken."""
+        return self._tally.items
+
+    def take(self, old: RuleSet | None, items: list[PastItem]) -> None:
+        """All items of one transfer.  `old` None: nothing would have been recognised."""
+        tally = self._tally
+        for change in _compare(None if old is None else prepared(old), prepared(self._new), items, self._courses, tally):
             if len(tally.changes) < CHANGES_MAX:
                 tally.changes.append(change)
             else:
                 tally.left_out += 1
-            if on_change is not None:
-                on_change(change)
-        if progress is not None and tally.items - told >= PROGRESS_EVERY:
-            told = tally.items
-            progress(told)
-    if progress is not None:
-        progress(tally.items)
-    return _report(new, tally)
+            if self._on_change is not None:
+                self._on_change(change)
+
+    def report(self) -> Simulation:
+        """What came of it so far."""
+        return _report(self._new, self._tally)
 
 
-def _compare(
-    before: Prepared | None, after: Prepared, transfer: str, items: list[PastItem], courses: StandardCourses, tally: _Tally
-) -> Iterator[Change]:
-    programme, day = items[0].programme, items[0].day
+def _compare(before: Prepared | None, after: Prepared, items: list[PastItem], courses: StandardCourses, tally: _Tally) -> Iterator[Change]:
+    transfer, programme, day = items[0].transfer, items[0].programme, items[0].day
+    names = {item.record.record_id: item.name for item in items}
     facts = sorted((facts_of(item.record, courses) for item in items), key=lambda each: each.key)
     new = solve(after, after.plan(programme), facts, day, NOTHING_BEFORE)
     old = None if before is None else solve(before, before.plan(programme), facts, day, NOTHING_BEFORE)
@@ -161,7 +187,8 @@ def _compare(
             tally.gained += 1
         else:
             tally.lost += 1
-        yield _change(transfer, facts[position].key[1], earlier, result)
+        record = facts[position].key[1]
+        yield _change(transfer, names.get(record) or record, earlier, result)
 
 
 def _change(transfer: str, record: str, before: Result, after: Result) -> Change:

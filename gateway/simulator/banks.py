@@ -1,7 +1,8 @@
 """Four small banks: a ledger in the bank's own words, learners with accounts, a way of deciding, a book of postings.
 
 How a bank decides hangs on the programme applied for, as in life: one programme takes everything,
-one takes a part and says why, one refuses, one lets the file lie until somebody signs it.
+one takes a part and says why, one refuses, one lets the file lie until somebody signs it, and one
+follows the estimate by the bank's own published rules.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import TypeAlias
 from gateway.adapters.contract import RegionAdapter
 from gateway.client.bank import Account, Booked, Held, OpenItem, ReceivedCase, Supply
 from gateway.client.parts import select
-from gateway.client.proposed import explained
+from gateway.client.proposed import by_proposal, explained
 from gateway.errors import RecordError
 from gateway.model.dates import PartialDate
 from gateway.model.documents import Decision, DecisionItem, Enquiry, Identity, Listing, Request, Verdict, Withdrawal
@@ -37,6 +38,7 @@ class Programme(StrEnum):
     STRICT = "120204"
     CLOSED = "630302"
     SLOW = "120401"
+    BY_RULES = "DEMO-P-KJ"
 
 
 PROGRAMME_NAMES: Mapping[Programme, str] = {
@@ -44,6 +46,7 @@ PROGRAMME_NAMES: Mapping[Programme, str] = {
     Programme.STRICT: "会计学(专升本)",
     Programme.CLOSED: "大数据与会计(专科)",
     Programme.SLOW: "公共事业管理(专升本)",
+    Programme.BY_RULES: "会计(专科,演示数据)",
 }
 
 
@@ -97,6 +100,9 @@ class SimulatedBank:
         self._otherwise: Counter[tuple[str, str]] = Counter()
         self._references = 0
         self.signed = False
+        self.people_decide = False
+        """The policy that no case is decided but by a person, on the bank's own console; `left_to_people` are single cases of that kind."""
+        self.left_to_people: set[str] = set()
         self.posted: dict[tuple[str, str], Posted] = {}
         self.recalls: dict[str, set[str]] = {}
         self.ended: dict[str, str] = {}
@@ -179,6 +185,8 @@ class SimulatedBank:
         self.listings[enquiry] = listing
 
     def decide(self, case: ReceivedCase) -> Decision | Withdrawal | None:
+        if self.people_decide or case.transfer in self.left_to_people:
+            return None
         question = "dispute" if case.state == "disputed" else "decide"
         own = Programme(case.request.programme_code)
         programme = _turned(own) if question == "dispute" else own
@@ -190,7 +198,8 @@ class SimulatedBank:
             programme = Programme.CLOSED
         key = case.transfer, f"{question} {programme}", case.items
         if key not in self._made:
-            items = tuple(_judge(programme, place, item) for place, item in enumerate(case.items))
+            proposed = by_proposal(case.proposal, case.items) if programme is Programme.BY_RULES else None
+            items = proposed or tuple(_judge(programme, place, item) for place, item in enumerate(case.items))
             now = self._clock.now().replace(microsecond=0)
             made = Decision(case.request.programme_code, now, "认定办公室", items, departure="本行另行评定")
             self._made[key] = explained(made, case.proposal)

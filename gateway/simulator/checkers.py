@@ -252,6 +252,16 @@ def losses_named(evidence: Evidence) -> list[str]:
     return [*unnamed(evidence.lost, evidence.differences), *invented(evidence.lost, evidence.differences)]
 
 
+def counts_agree(evidence: Evidence) -> list[str]:
+    """The counts behind the consoles are those that the log and the tables come to."""
+    return list(evidence.miscounted)
+
+
+def log_rebuilds(evidence: Evidence) -> list[str]:
+    """States, outcomes, heads and contents, made anew from the log, are those that are stored."""
+    return list(evidence.differing)
+
+
 CHECKERS: tuple[Callable[[Evidence], list[str]], ...] = (
     nothing_unexpected,
     log_audits,
@@ -268,6 +278,8 @@ CHECKERS: tuple[Callable[[Evidence], list[str]], ...] = (
     nothing_left_open,
     everything_told,
     losses_named,
+    counts_agree,
+    log_rebuilds,
     nothing_personal,
 )
 

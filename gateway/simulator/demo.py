@@ -15,7 +15,7 @@ from gateway.client.cases import answer_body
 from gateway.errors import PeerError
 from gateway.simulator.evidence import save
 from gateway.simulator.live import Sandbox, running
-from gateway.simulator.people import SHANGHAI
+from gateway.simulator.people import SHANGHAI, ZHEJIANG
 from gateway.simulator.reckoning import (
     all_quiet,
     count_transfers,
@@ -28,6 +28,9 @@ from gateway.simulator.reckoning import (
 from gateway.simulator.script import FIRST, Progress, Script
 from gateway.simulator.story import Line, short, tell
 from gateway.transferlog.leaf import parse_leaf
+
+LEFT_FROM = 900
+"""Number of the first learner whose case is left to people: none of the played ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ async def run_demo(folder: Path, progress: Progress, seed: int, save_to: Path | 
 async def play(sandbox: Sandbox, progress: Progress, ready_s: float, save_to: Path | None = None) -> DemoResult:
     """The script on a running sandbox (for `--keep`, which leaves it running afterwards)."""
     script = Script(sandbox, progress)
+    await script.rules()
     await script.every_pair()
     await script.damaged_row()
     await script.unhappy_ends()
@@ -63,7 +67,14 @@ async def play(sandbox: Sandbox, progress: Progress, ready_s: float, save_to: Pa
     await script.no_agreement()
     await script.until(lambda: all_quiet(sandbox), "everything to be settled")
     script.step("全部办结", "everything is settled")
+    await script.until(lambda: _last_is_final(sandbox), "the witnesses to cosign the last leaf")
+    script.step("最后一叶已见证", "the last leaf is final")
     return await _reckon(script, ready_s, save_to)
+
+
+async def leave_to_people(sandbox: Sandbox) -> None:
+    """For `--keep`, when everything was played: cases with estimates lie before Zhejiang's people, to be decided on its console."""
+    await Script(sandbox, lambda *_: None, LEFT_FROM).left_to_people(ZHEJIANG)
 
 
 async def _reckon(script: Script, ready_s: float, save_to: Path | None) -> DemoResult:
@@ -84,7 +95,11 @@ async def _reckon(script: Script, ready_s: float, save_to: Path | None) -> DemoR
         "transfers": count_transfers(rows),
         "credits": sum_credits(rows),
         "receipts": {"issued": len(acts) + signed + receipts.unproven, "verified": len(proven & acts) + signed},
-        "transfer_log": {"size": export.report.size, "verified": export.report.ok},
+        "transfer_log": {
+            "size": export.report.size,
+            "verified": export.report.ok,
+            "final": await sandbox.gateway.finality.size() >= export.report.size,
+        },
         "refused_inputs": dict(sorted(script.refused.items())),
         "quarantined_rows": await _quarantined(script),
     }
@@ -94,7 +109,21 @@ async def _reckon(script: Script, ready_s: float, save_to: Path | None) -> DemoR
     if save_to is not None:
         await save(sandbox, export, [row["transfer"] for row in rows if row["state"] == "settled"], save_to)
     wrong = what_does_not_add_up(document, rows, export, sandbox)
-    return DemoResult(document, (*story, *script.story), tuple(wrong), sandbox.addresses)
+    return DemoResult(document, (*story, *script.story, _witnessed(sandbox, document)), tuple(wrong), sandbox.addresses)
+
+
+async def _last_is_final(sandbox: Sandbox) -> bool:
+    size, _ = await sandbox.gateway.ledger.head()
+    return await sandbox.gateway.finality.size() >= size
+
+
+def _witnessed(sandbox: Sandbox, document: Mapping[str, Any]) -> Line:
+    size, quorum = document["transfer_log"]["size"], sandbox.files.trust.data.gateway.witness_quorum
+    cosigned = sum(witness.held.size >= size for witness in sandbox.witnesses.values())
+    return Line(
+        f"存证日志共 {size} 叶:{cosigned} 家成员行已见证,至少须 {quorum} 家",
+        f"{size} leaves in the transfer log: cosigned by {cosigned} member banks, {quorum} are needed",
+    )
 
 
 async def _lost_races(script: Script) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.simulator.live import Sandbox
 from gateway.simulator.reckoning import Export
-from gateway.transfers.evidence import evidence
+from gateway.transfers.evidence import Evidence, Selection
 
 
 async def save(sandbox: Sandbox, export: Export, settled: list[str], target: Path) -> int:
@@ -26,8 +26,11 @@ async def save(sandbox: Sandbox, export: Export, settled: list[str], target: Pat
     (target / "registry.jwk.json").write_text(json.dumps(sandbox.files.registry_key.verify_key.jwk), "ascii")
     bundles = target / "bundles"
     bundles.mkdir(exist_ok=True)
-    gateway, head = sandbox.gateway, (export.report.size, export.files["checkpoint"].decode("utf-8"))
+    gateway = sandbox.gateway
+    maker = Evidence(
+        gateway.database, gateway.parts.reading, gateway.ledger, gateway.finality, gateway.receiver.vault, lambda: export.trust
+    )
     for transfer in settled:
-        bundle = await evidence(transfer, head, gateway.parts.reading, gateway.ledger, gateway.receiver.vault)
+        bundle = await maker.bundle(transfer, Selection())
         (bundles / f"{transfer}.json").write_text(json.dumps(bundle, ensure_ascii=False, indent=1), "utf-8")
     return written + 3 + len(settled)

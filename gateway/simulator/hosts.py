@@ -261,6 +261,9 @@ class AilingDatabase:
     async def fetch(self, name: str, **params: str | int) -> list[Row]:
         return await self.inner.fetch(name, **params)
 
+    async def truncate_log(self) -> bool:
+        return await self.inner.truncate_log()
+
     async def close(self) -> None:
         await self.inner.close()
 

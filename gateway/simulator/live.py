@@ -18,6 +18,7 @@ import structlog
 from aiohttp import web
 
 from gateway.app import Gateway, Tools, build, load_tools, region_settings, serving
+from gateway.client.canary import Canaries
 from gateway.client.cases import Tools as CaseTools
 from gateway.client.chain_feed import ChainFeed, chain_starts
 from gateway.client.connector import Connector
@@ -28,20 +29,28 @@ from gateway.client.folder_bank import FolderBank
 from gateway.client.office import MESSAGES_PATH, Setup
 from gateway.client.pace import Pace
 from gateway.client.store import Store
+from gateway.client.witness import Witness
 from gateway.errors import GatewayError, SettingsError
 from gateway.federation.channels.cursor import CursorChannel
 from gateway.federation.channels.https import HttpsChannel, MessageChannel
 from gateway.federation.channels.soap import SoapChannel
 from gateway.federation.members import Channel
 from gateway.federation.protocol import status_of
+from gateway.listening import ConsoleDoor
+from gateway.recognition.catalogue_load import DEMONSTRATION
+from gateway.settings import Console, Recognition, Settings
 from gateway.simulator.banks import SimulatedBank
+from gateway.simulator.identity import identity_host, with_people
 from gateway.simulator.people import ANHUI, MEMBERS
 from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
 from gateway.simulator.sftp_host import sftp_host
+from gateway.simulator.witnesses import reading, sandbox_witness
 from gateway.storage.connector_schema import open_connector
-from gateway.system import SystemClock, SystemIds
+from gateway.system import SystemClock, SystemIds, data_folder
 from gateway.web.member_api import read_multipart
+from gateway.web.pages.sign_in import CALLBACK
 from gateway.web.soap_api import SOAP_PATH, read_soap, soap_fault
+from gateway.web.witness_api import witness_listening
 
 INBOX_PATH = "/inbox"
 BODY_BYTES_MAX = 20 * 1024 * 1024
@@ -54,7 +63,7 @@ log = structlog.get_logger("gateway.connector")
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running region.  `connectors` and `banks` by member id."""
+    """A running region.  `connectors`, `banks` and `witnesses` by member id."""
 
     files: SandboxFiles
     tools: Tools
@@ -64,6 +73,7 @@ class Sandbox:
     connectors: Mapping[str, Connector]
     addresses: Mapping[str, str]
     chance: random.Random
+    witnesses: Mapping[str, Witness]
 
 
 def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH, *, soap: bool = False) -> web.Application:
@@ -114,16 +124,29 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         host = await stack.enter_async_context(sftp_host(folder / "banks" / ANHUI))
         endpoints[ANHUI] = host.endpoint
         reach = {"private_key_file": host.login_key_file, "known_hosts_file": host.known_hosts_file}
-        files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids, reach)
-        gateway = await build(files.settings, session, clock, ids, random.SystemRandom(), tools)
+        holders: dict[str, list[Witness]] = {member: [] for member in MEMBERS}
+        urls = {member: await stack.enter_async_context(witness_listening(holders[member], "127.0.0.1", 0)) for member in MEMBERS}
+        files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids, reach, urls)
+        readers = {member: reading(session, "", member, files.bank_keys[member]) for member in MEMBERS}
+        for member in MEMBERS:
+            place = folder / "banks" / f"{member}-witness"
+            holders[member].append(sandbox_witness(place, member, files.witness_keys[member], lambda: files.trust, readers[member]))
+            stack.callback(holders[member][0].close)
+        provider = await stack.enter_async_context(identity_host(folder / "identity", clock, ids))
+        gateway = await build(with_people(with_catalogue(files.settings), provider), session, clock, ids, random.SystemRandom(), tools)
         listening = await stack.enter_async_context(serving(gateway))
+        provider.redirects.add(listening.people + CALLBACK)
+        for reader in readers.values():
+            reader.url = listening.member_api
         regions = {member: tools.regions[REGIONS[member]] for member in MEMBERS}
         case_tools = CaseTools(regions, tools.mapper, tools.standard)
         banks = {member: SimulatedBank(member, regions[member], clock) for member in MEMBERS}
         connectors: dict[str, Connector] = {}
+        consoles: dict[str, str] = {}
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         for member in MEMBERS:
-            store = Store(await open_connector(folder / "banks" / f"{member}.db"))
+            database = await open_connector(folder / "banks" / f"{member}.db")
+            store = Store(database)
             stack.push_async_callback(store.close)
             setup = Setup(
                 member, files.bank_keys[member], files.trust, listening.member_api, member not in endpoints, case_tools, clock, ids,
@@ -133,14 +156,25 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
             exchange = ExchangeFolder(host.exchange) if member == ANHUI else None
             connectors[member] = Connector(setup, banks[member], store, own.post, exchange)
             waiting.get(member, []).append(connectors[member])
+            door = ConsoleDoor(Console.of({**provider.settings, "port": 0}), connectors[member], database, clock, ids)
+            stack.push_async_callback(door.close)
+            consoles[member] = await door.open()
+            provider.redirects.add(consoles[member] + CALLBACK)
         works = [tasks.create_task(connector.run()) for connector in connectors.values()]
         addresses = {
             "member_api": listening.member_api,
             "operations": listening.operations,
+            "people": listening.people,
+            "api_docs": listening.people + "/api/",
+            **provider.doors(listening.people, consoles),
             **endpoints,
+            **{f"{member} witness": url for member, url in urls.items()},
         }
         try:
-            yield Sandbox(files, tools, gateway, channel, banks, connectors, addresses, chance)
+            yield Sandbox(
+                files, tools, gateway, channel, banks, connectors, addresses, chance,
+                {member: holder[0] for member, holder in holders.items()},
+            )  # fmt: skip
         finally:
             for work in works:
                 work.cancel()
@@ -163,7 +197,8 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
     exchange = settings.exchange() if member.channel is Channel.SFTP else None
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        store = Store(await open_connector(settings.folder / "connector.db"))
+        database = await open_connector(settings.folder / "connector.db")
+        store = Store(database)
         stack.push_async_callback(store.close)
         bank = FolderBank(settings.folder, regions[member.id], await store.known_rows(), clock)
         setup = Setup(
@@ -179,9 +214,15 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, settings.endpoint_host, settings.endpoint_port).start()
+        if settings.people:
+            door = ConsoleDoor(Console.of(settings.people), connector, database, clock, ids)
+            stack.push_async_callback(door.close)
+            log.info("console_open", member=member.id, url=await door.open())
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         works = [tasks.create_task(connector.run()), tasks.create_task(_watch(settings, connector))]
         works.append(tasks.create_task(FeedDesk(connector.office, bank.feeds, settings.folder).run()))
+        if settings.canary is not None:
+            works.append(tasks.create_task(Canaries(connector.office, settings.canary.learner).run(settings.canary.every_s)))
         if settings.pull_url:
             pulled = CursorChannel(session, settings.pull_url, TIMEOUT_S, settings.pull_token())
             feed = ChainFeed(settings.folder / "feeds", pulled, chain_starts(region_settings()[member.region]), bank.accounts)
@@ -207,6 +248,12 @@ async def _watch(settings: ConnectorFile, connector: Connector) -> None:
                 seen = found
         except (OSError, GatewayError) as error:
             log.warning("trust_file_refused", code=getattr(error, "code", type(error).__name__))
+
+
+def with_catalogue(settings: Settings) -> Settings:
+    """The same, with the demonstration catalogue to estimate by.  It names programmes of two of the four banks."""
+    folder = data_folder("standards") / "catalogue" / DEMONSTRATION
+    return settings.model_copy(update={"recognition": Recognition(catalogue_folder=folder)})
 
 
 def _speaks_soap(member: str) -> bool:

@@ -45,6 +45,7 @@ def simulated_settings(files: SandboxFiles, idle_s: float, tempo: Tempo) -> Sett
         ),
         "trust": own.trust.model_copy(update={"poll_s": trust_s}),
         "deadlines": own.deadlines.model_copy(update={"poll_s": deadlines_s}),
+        "log": own.log.model_copy(update={"witness_every_s": trust_s}),
     }
     return own.model_copy(update=sections)
 

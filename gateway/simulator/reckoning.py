@@ -56,7 +56,8 @@ async def audit_again(gateway: Gateway, placed: TrustFile) -> AuditReport:
 
 
 async def _export(gateway: Gateway) -> tuple[Mapping[str, bytes], Sequence[bytes]]:
-    size, note = await gateway.ledger.head()
+    size, _ = await gateway.ledger.head()
+    note = await gateway.finality.note(size)
     leaves = await gateway.parts.reading.entries(0, size)
     tiles = await gateway.parts.reading.tiles(all_tiles(size))
 
@@ -190,6 +191,8 @@ def what_does_not_add_up(document: Mapping[str, Any], rows: Sequence[Mapping[str
         wrong.append("not every receipt was verified")
     if not export.report.ok:
         wrong.append("the log's audit found a fault")
+    if not document["transfer_log"]["final"]:
+        wrong.append("the witnesses have not made the last leaf final")
     return wrong
 
 

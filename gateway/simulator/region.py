@@ -15,11 +15,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from gateway.app import Tools
+from gateway.app import DATABASE_FILE, Tools
 from gateway.client.cases import Tools as CaseTools
 from gateway.client.office import MESSAGES_PATH, Setup
 from gateway.client.pace import Pace
 from gateway.client.receipts import Judge
+from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.federation.members import Channel
 from gateway.federation.registry import TrustFile
 from gateway.model.transfer import CLOSED, State
@@ -35,6 +36,7 @@ from gateway.simulator.log_checkers import change_found
 from gateway.simulator.network import GATEWAY_URL, Network, Trace
 from gateway.simulator.people import MEMBERS
 from gateway.simulator.premises import SeededIds, simulated_settings, template
+from gateway.simulator.rebuilding import differing
 from gateway.simulator.reckoning import Export, audit_again, export_log, transfers_of
 from gateway.simulator.registrar import Registrar
 from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
@@ -45,6 +47,7 @@ from gateway.simulator.workload import Workload
 from gateway.storage.database import Write
 from gateway.storage.rows import TransferRow
 from gateway.transferlog.checkpoint import Verifier, open_checkpoint
+from gateway.transfers.recount import mismatches
 from gateway.web.soap_api import SOAP_PATH
 
 T = TypeVar("T")
@@ -69,9 +72,12 @@ class Region:
         logged: list[dict[str, Any]],
         tempo: Tempo,
         holidays: Holidays,
+        *,
+        rebuilds: bool = False,
     ) -> None:
         self._tempo = tempo
         self._holidays = holidays
+        self._rebuilds = rebuilds
         self.met: Counter[str] = Counter()
         self.trace = Trace(loop)
         self.evidence: Evidence | None = None
@@ -319,7 +325,13 @@ class Region:
             cases, banks, export, self._tools.standard, self._heads, self._workload.learners, self._logged, stored,
             [each for host in self._hosts for each in host.unexpected], self._clock.now(),
             self._strikes.lost, await differences(gateway.database, MEMBERS), self._strikes.jumps,
+            [each.what for each in await mismatches(gateway.database)], await self._differing(export) if self._rebuilds else (),
         )  # fmt: skip
+
+    async def _differing(self, export: Export) -> list[str]:
+        settings = self._files.settings
+        key = KeyEncryptionKey.load(settings.keys.master_key_file)
+        return await differing(settings.node.data_folder / DATABASE_FILE, key, self._tools.standard, export.leaves)
 
     async def _change_leaf(self, export: Export) -> list[str]:
         """Somebody with the file in his hands changes one byte of one leaf."""

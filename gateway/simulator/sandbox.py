@@ -20,7 +20,7 @@ from gateway.model.ports import Clock, IdSource
 from gateway.model.regional import Kind
 from gateway.settings import Settings
 from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG
-from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
+from gateway.transferlog.checkpoint import COSIGNATURE, LOG_SIGNATURE, NoteKey
 
 ORIGIN = "log.yrd-credit.example/sandbox"
 VALID = timedelta(days=365)
@@ -52,6 +52,7 @@ class SandboxFiles:
     bank_keys: Mapping[str, SigningKey]
     trust: TrustFile
     settings: Settings
+    witness_keys: Mapping[str, SigningKey]
 
     def issue(self, trust: TrustFile) -> TrustFile:
         """Sign a trust file and put it in place, the signature last: that is what the gateway watches."""
@@ -62,9 +63,16 @@ class SandboxFiles:
 
 
 def prepare(
-    folder: Path, endpoints: Mapping[str, str], clock: Clock, ids: IdSource, sftp: Mapping[str, Path] | None = None
+    folder: Path,
+    endpoints: Mapping[str, str],
+    clock: Clock,
+    ids: IdSource,
+    sftp: Mapping[str, Path] | None = None,
+    witnesses: Mapping[str, str] | None = None,
 ) -> SandboxFiles:
     """Make or refresh the sandbox; `endpoints` maps members to their URLs, `sftp` holds the gateway's key files for a server of files.
+
+    `witnesses` maps members to where they witness; without it nobody does, and nothing becomes final.
 
     Raises SettingsError.
     """
@@ -75,14 +83,20 @@ def prepare(
             write_secret_file(keys / f"{name}.key", ids.secret())
     registry, gateway, log = (_key(keys / f"{name}.pem", EDDSA) for name in ("registry", "gateway", "log"))
     banks = {member: _key(keys / f"{member}.pem", ALGORITHMS[member]) for member in MEMBERS}
+    cosigners = {member: _key(keys / f"witness-{member}.pem", EDDSA) for member in witnesses or ()}
     trust_file = folder / "trust.json"
     now = clock.now().replace(microsecond=0)
     earlier = read_trust(trust_file.read_bytes()) if trust_file.exists() else None
-    trust = TrustFile(_trust_data(earlier, now, endpoints, gateway, log, banks))
+    named = {member: (_witness_vkey(member, key), (witnesses or {})[member]) for member, key in cosigners.items()}
+    trust = TrustFile(_trust_data(earlier, now, endpoints, gateway, log, banks, named))
     (folder / "registry.jwk.json").write_text(json.dumps(registry.verify_key.jwk), "ascii")
-    files = SandboxFiles(folder, trust_file, registry, gateway, log, banks, trust, _settings(folder, sftp or {}))
+    files = SandboxFiles(folder, trust_file, registry, gateway, log, banks, trust, _settings(folder, sftp or {}), cosigners)
     files.issue(trust)
     return files
+
+
+def _witness_vkey(member: str, key: SigningKey) -> str:
+    return NoteKey(f"witness.sandbox.example/{member}", COSIGNATURE, key.public_raw).vkey
 
 
 def _key(path: Path, alg: str) -> SigningKey:
@@ -106,6 +120,7 @@ def _trust_data(
     gateway: SigningKey,
     log: SigningKey,
     banks: Mapping[str, SigningKey],
+    witnesses: Mapping[str, tuple[str, str]],
 ) -> TrustData:
     since = _since(earlier, now)
 
@@ -118,6 +133,7 @@ def _trust_data(
             endpoint=endpoints.get(member, ""),
             channel=CHANNELS[member] if member in endpoints else Channel.MAILBOX, status=Status.ACTIVE,
             contact=f"{REGIONS[member]}@sandbox.example", keys=held(banks[member]),
+            witness_vkey=witnesses.get(member, ("", ""))[0], witness_url=witnesses.get(member, ("", ""))[1],
         )
         for member in MEMBERS
     )  # fmt: skip

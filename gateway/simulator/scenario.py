@@ -25,6 +25,7 @@ from gateway.app import Tools, load_tools
 from gateway.simulator.coverage import table as coverage_table
 from gateway.simulator.faults import Tempo, tempo_of
 from gateway.simulator.holidays import holidays
+from gateway.simulator.rebuilding import EVERY
 from gateway.simulator.region import Region
 from gateway.simulator.testimony import Evidence
 from gateway.simulator.virtual_loop import VirtualLoop
@@ -74,7 +75,10 @@ def run(seed: int, tempo: Tempo | None = None, kept: list[Evidence] | None = Non
     loop = VirtualLoop(inline=inline)
     folder = TemporaryDirectory(prefix="sim-", ignore_cleanup_errors=True, dir=MEMORY if MEMORY.is_dir() else None)
     with folder as place, caught_logs() as logged, holidays() as table:
-        region = Region(Path(place), loop, tools(), lambda who: Chance.of(seed, who), logged, tempo or tempo_of(seed), table)
+        region = Region(
+            Path(place), loop, tools(), lambda who: Chance.of(seed, who), logged, tempo or tempo_of(seed), table,
+            rebuilds=seed % EVERY == 0,
+        )  # fmt: skip
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 wrong = runner.run(region.play())

@@ -23,6 +23,8 @@ from gateway.simulator.live import Sandbox
 from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
 from gateway.simulator.probes import Prober, bad_messages
 from gateway.simulator.reckoning import transfers_of
+from gateway.simulator.rule_making import COURSES as TAKEN
+from gateway.simulator.rule_making import bring_into_force, draft
 from gateway.simulator.sandbox import suspend_agreement
 from gateway.simulator.story import Line, short
 
@@ -31,21 +33,23 @@ Progress: TypeAlias = Callable[[int, int, str, str], None]
 PAIRS = tuple(permutations(MEMBERS, 2))
 PULLED = frozenset(PAIRS[1::2])
 PROGRAMMES: Mapping[tuple[str, str], Programme] = {
-    (JIANGSU, ZHEJIANG): Programme.STRICT,
+    (SHANGHAI, ZHEJIANG): Programme.BY_RULES,
+    (JIANGSU, ZHEJIANG): Programme.BY_RULES,
+    (JIANGSU, ANHUI): Programme.STRICT,
     (ZHEJIANG, SHANGHAI): Programme.CLOSED,
-    (ANHUI, ZHEJIANG): Programme.STRICT,
+    (ANHUI, ZHEJIANG): Programme.BY_RULES,
 }
 COURSES = ("管理学基础", "基础会计", "社区护理学", "应用写作", "经济法概论", "计算机应用基础")
 WAIT_S = 45.0
 LOOK_S = 0.05
 FIRST = f"{SHANGHAI}-{JIANGSU}"
-STEPS = len(PAIRS) + 24
+STEPS = len(PAIRS) + 30
 
 
 class Script:
     """One run.  `opened` maps a scene to the bank and the request that opened it; `refused` counts refusals by code."""
 
-    def __init__(self, sandbox: Sandbox, progress: Progress) -> None:
+    def __init__(self, sandbox: Sandbox, progress: Progress, learners_from: int = 0) -> None:
         self.sandbox = sandbox
         self.opened: dict[str, tuple[str, Outgoing]] = {}
         self.refused: Tally[str] = Tally()
@@ -54,7 +58,7 @@ class Script:
         self._counter = Counter(sandbox.gateway.clock, sandbox.gateway.ids)
         self._progress = progress
         self._done = 0
-        self._learners = 0
+        self._learners = learners_from
 
     def step(self, zh: str, en: str) -> None:
         self._done += 1
@@ -62,12 +66,12 @@ class Script:
 
     # -- learners and their records --
 
-    def learner(self, home: str, *, enrolled: str = "", broken: bool = False) -> Learner:
-        """A new learner with a course and a certificate at `home`, and an account at `enrolled`."""
+    def learner(self, home: str, *, enrolled: str = "", broken: bool = False, course: str = "") -> Learner:
+        """A new learner with a course (any, if not this one) and a certificate at `home`, and an account at `enrolled`."""
         number, chance = self._learners, self.sandbox.chance
         self._learners += 1
         learner = make_learner(number, home, chance)
-        title = chance.choice(COURSES)
+        title = course or chance.choice(COURSES)
         entries = [Entry("course", f"2023{number:07d}", title, 70 + chance.randrange(30))]
         entries.append(Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate_number(home, number)))
         if broken:
@@ -84,11 +88,38 @@ class Script:
 
     # -- the scenes --
 
+    async def rules(self) -> None:
+        """Zhejiang brings its rules for accounting to force: whoever applies for that programme gets an estimate by them."""
+        made = draft(self.sandbox)
+        self.step("规则草案已检查、试算", "draft rules judged and tried out")
+        async for line in bring_into_force(self.prober, made):
+            self.story.append(line)
+            if line.level:
+                self.step(line.zh, line.en)
+
+    async def left_to_people(self, accepting: str) -> list[Outgoing]:
+        """A case from each of the other banks lies at that one until its people decide it."""
+        bank, opened = self.sandbox.banks[accepting], []
+        for source in MEMBERS:
+            if source != accepting:
+                learner = self.learner(source, enrolled=accepting, course=TAKEN[source])
+                application = self._counter.pushed(self.sandbox.banks[source], accepting, learner, Programme.BY_RULES)
+                opened.append(await self.open(f"left-{source}", source, application))
+                bank.left_to_people.add(opened[-1].scope)
+        store = self.sandbox.connectors[accepting].store
+
+        async def lie() -> bool:
+            rows = [await store.case(each.scope) for each in opened]
+            return all(row is not None and row.todo == "decide" for row in rows)
+
+        await self.until(lie, "the cases to lie before the bank's people")
+        return opened
+
     async def every_pair(self) -> None:
         """All twelve directions, one in two pushed by the source bank, the others pulled by the accepting bank."""
         for source, accepting in PAIRS:
-            learner = self.learner(source, enrolled=accepting)
             bank, programme = self.sandbox.banks[source], PROGRAMMES.get((source, accepting), Programme.OPEN)
+            learner = self.learner(source, enrolled=accepting, course=TAKEN[source] if programme is Programme.BY_RULES else "")
             if (source, accepting) in PULLED:
                 application, facing = self._counter.pulled(bank, accepting, learner, programme), accepting
             else:

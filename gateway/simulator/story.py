@@ -5,13 +5,17 @@ Told from what is stored, after the fact; Chinese first.  Learners are made up, 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway.adapters.part_manifest import read_manifest
+from gateway.crypto.digests import salted_digest
+from gateway.federation.message import Content
 from gateway.mapping.engine import Mapper, size_of
 from gateway.mapping.policy import steps
 from gateway.model.local import PartManifest
 from gateway.model.regional import RegionalRecord
+from gateway.recognition.proposal import CONTENT as PROPOSAL
+from gateway.recognition.proposal import Proposal, read_proposal
 from gateway.simulator.live import Sandbox
 from gateway.simulator.sandbox import BANK_NAMES, REGIONS
 from gateway.transferlog.leaf import Leaf, parse_leaf
@@ -36,11 +40,16 @@ ACTS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the story; `level` 0 is a heading, 1 below it, 2 below that."""
+    """One line of the story; `level` 0 is a heading, 1 below it, 2 below that.  `by_rules`: what published rules made of an item."""
 
     zh: str
     en: str
     level: int = 0
+    by_rules: bool = False
+
+
+Stored: TypeAlias = Mapping[tuple[str, str, str], Content]
+"""A transfer's contents by `(iss, jti, name)`."""
 
 
 def short(member: str) -> tuple[str, str]:
@@ -60,11 +69,14 @@ async def tell(sandbox: Sandbox, transfer: str, leaves: Sequence[bytes], verifie
             f"{source[1]} to {accepting[1]} ({way[1]}): {case['state']}",
         )
     ]
-    reasons = await _reasons(sandbox, transfer, case["source"])
+    stored = await sandbox.gateway.receiver.vault.all_of(transfer)
+    reasons, estimate = _reasons(sandbox, stored, case["source"]), _estimate(stored, case["steps"])
     for item in case["items"]:
         lines.append(_item(item))
-        if item["record"] in reasons:
-            lines += [Line(zh, en, 2) for zh, en in reasons[item["record"]]]
+        working = reasons.get(item["record"], [])
+        lines += [Line(zh, en, 2) for zh, en in working]
+        if estimate is not None and item["record"] in estimate.items:
+            lines += _by_rules(estimate, item["record"], working)
     lines += [_step(index, parse_leaf(raw), verified) for index, raw in enumerate(leaves) if parse_leaf(raw).scope == transfer]
     return lines
 
@@ -91,9 +103,8 @@ def _step(index: int, leaf: Leaf, verified: Collection[int]) -> Line:
     return Line(f"存证 #{index} {zh_who} {zh}{zh_mark}", f"leaf {index}: {en_who}, {en}{en_mark}", 1)
 
 
-async def _reasons(sandbox: Sandbox, transfer: str, source: str) -> dict[str, list[tuple[str, str]]]:
+def _reasons(sandbox: Sandbox, stored: Stored, source: str) -> dict[str, list[tuple[str, str]]]:
     """Record id → the working that gave its regional credits, step by step, where it had any."""
-    stored = await sandbox.gateway.receiver.vault.all_of(transfer)
     part = next((content for (_, _, name), content in stored.items() if name == "part"), None)
     if part is None:
         return {}
@@ -101,6 +112,27 @@ async def _reasons(sandbox: Sandbox, transfer: str, source: str) -> dict[str, li
     mapper = sandbox.tools.mapper
     mapped = mapper.to_regional(sandbox.tools.regions[REGIONS[source]].parse(part.data, manifest), source)
     return {record.record_id: working(mapper, REGIONS[source], record) for record in mapped.part.records if record.credits is not None}
+
+
+def _estimate(stored: Stored, steps: Sequence[Mapping[str, Any]]) -> Proposal | None:
+    """The estimate that the decision's leaf names and says it followed."""
+    named = [step["facts"].get("estimate") for step in steps if step["type"] == "transfer.decided" and step["facts"].get("followed")]
+    found = [each for (_, _, name), each in stored.items() if name == PROPOSAL and salted_digest(each.secret, each.data) in named]
+    return read_proposal(found[-1].data) if found else None
+
+
+def _by_rules(estimate: Proposal, record: str, told: Collection[tuple[str, str]]) -> list[Line]:
+    """What the accepting bank's published rules made of one record, and why: the one sentence, then the steps not told yet."""
+    item, (rules, version) = estimate.items[record], estimate.rules
+    head = Line(
+        f"按规则集 {rules} 版本 {version} 测算,认定从之:{item.words.zh}",
+        f"estimate by rule set {rules} version {version}, which the decision follows: {item.words.en}",
+        2,
+        by_rules=True,
+    )
+    why = next(each["why"] for each in estimate.estimate["items"] if each["record"] == record)
+    steps = [Line(each["zh"], each["en"], 2) for each in why if (each["zh"], each["en"]) not in told]
+    return [head, *(line for line in steps if line.zh not in head.zh)]
 
 
 def working(mapper: Mapper, region: str, record: RegionalRecord) -> list[tuple[str, str]]:

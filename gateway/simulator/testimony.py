@@ -48,6 +48,8 @@ class Evidence:
     lost: Sequence[Lost] = ()
     differences: Sequence[DifferenceRow] = ()
     jumps: Sequence[tuple[int, int]] = ()
+    miscounted: Sequence[str] = ()
+    differing: Sequence[str] = ()
 
     @cached_property
     def leaves(self) -> list[Leaf]:

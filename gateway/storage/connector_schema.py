@@ -15,9 +15,16 @@ from gateway.storage.database import load_queries
 from gateway.storage.sqlite import AT_ONCE, SqliteDatabase, Turns
 
 _SQL = Path(__file__).parent / "sql"
-SCRIPTS = ("connector_schema.sql", "connector_numbering_schema.sql", "connector_feeds_schema.sql")
+SCRIPTS = ("connector_schema.sql", "connector_numbering_schema.sql", "connector_feeds_schema.sql", "connector_people_schema.sql")
 """Oldest first; a file's version is how many of them it has had."""
 SCHEMA_VERSION = len(SCRIPTS)
+PEOPLE = frozenset(
+    {
+        "person_session", "person_session_put", "person_session_seen", "person_session_end", "person_sessions_sweep", "person_act_put",
+        "person_acts", "sign_in_failures", "sign_in_failure_put", "sign_in_failures_forget",
+    }
+)  # fmt: skip
+"""Statements about people who sign in: the tables are the gateway's, and so are the statements."""
 
 
 class OutboxRow(NamedTuple):
@@ -82,6 +89,20 @@ class HeldRowRow(NamedTuple):
     mended_at: str = ""
 
 
+class FrozenRow(NamedTuple):
+    """What one of the bank's people has put together and is to confirm.
+
+    `kind`: `decide`, `word` or `bulk`; `body` is JSON; `used_at` is "" until it was done.
+    """
+
+    id: str
+    kind: str
+    person: str
+    made_at: str
+    body: str
+    used_at: str = ""
+
+
 class CaseRow(NamedTuple):
     """What the bank knows of a transfer.  `todo`: words of `decide`, `post`, `recall`, or "".
 
@@ -113,4 +134,5 @@ async def open_connector(path: Path, turns: Turns = AT_ONCE, more: Mapping[str, 
         for version, name in enumerate(SCRIPTS[found:], found + 1):
             script = (_SQL / name).read_text("utf-8")
             connection.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
-    return await SqliteDatabase.open(path, {**load_queries(_SQL / "connector.sql"), **more}, turns)
+    shared = {name: text for name, text in load_queries(_SQL / "queries.sql").items() if name in PEOPLE}
+    return await SqliteDatabase.open(path, {**load_queries(_SQL / "connector.sql"), **shared, **more}, turns)

@@ -54,6 +54,10 @@ class Database(Protocol):
         """One read on a reader's connection, as of the last commit."""
         ...
 
+    async def truncate_log(self) -> bool:
+        """Bring everything into the database file and empty what was written ahead of it.  False: a reader is in the way, try again."""
+        ...
+
     async def close(self) -> None:
         """Close every connection; the database file is complete afterwards."""
         ...

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.errors import StorageError
 from gateway.storage.database import Decide, Read, Row
 from gateway.storage.schema import REVISIONS
+from gateway.storage.sealed_rows import Opener
 
 SQLITE = sqlite3.sqlite_version
 BUSY_TIMEOUT_S = 5.0
@@ -21,23 +23,27 @@ PAGE_ROWS = 1024
 class ReadOnlyDatabase:
     """Make it with `open`; `close` it."""
 
-    def __init__(self, connection: sqlite3.Connection, queries: Mapping[str, str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, queries: Mapping[str, str], key: KeyEncryptionKey | None = None) -> None:
         self._connection = connection
         self._queries = queries
+        self._opener = Opener(key)
 
     @classmethod
-    def open(cls, path: Path, queries: Mapping[str, str]) -> Self:
-        """Raises StorageError: `storage.no_database`, `storage.schema_too_new`, `storage.schema_other`, `storage.failed`."""
+    def open(cls, path: Path, queries: Mapping[str, str], key: KeyEncryptionKey | None = None) -> Self:
+        """Without the master key, values that are sealed in rows are empty.
+
+        Raises StorageError: `storage.no_database`, `storage.schema_too_new`, `storage.schema_other`, `storage.failed`.
+        """
         connection, found = _connect(path)
         if found != REVISIONS[-1]:
             connection.close()
             raise _other_schema(found)
-        return cls(connection, queries)
+        return cls(connection, queries, key)
 
     def rows(self, read: Read) -> list[Row]:
         """All rows of a named query.  Raises StorageError(`storage.failed`)."""
         try:
-            return self._connection.execute(self._queries[read.name], read.params).fetchall()
+            return self._opener.rows(read.name, self._connection.execute(self._queries[read.name], read.params).fetchall())
         except sqlite3.DatabaseError as error:
             raise _failed(error) from error
 
@@ -54,6 +60,10 @@ class ReadOnlyDatabase:
         """Never writes."""
         del reads, decide
         raise StorageError("storage.read_only", "此连接只读", "this connection can only read")
+
+    async def truncate_log(self) -> bool:
+        """Nothing is written here."""
+        return True
 
     async def close(self) -> None:
         self._connection.close()

@@ -12,6 +12,8 @@ class MessageRow(NamedTuple):
 
     `con` is the digest over the envelope's content list; `answer` is the body without its receipt (JCS);
     `leaf` and `size` are null for refusals before a transfer opened.  `seq` is the sender's own number, null where it gives none.
+    `part_id` names the key that `answer` and `secret` are sealed under; the storage sets it where it is "", and gives an empty answer
+    once that key is destroyed.
     """
 
     iss: str
@@ -26,6 +28,7 @@ class MessageRow(NamedTuple):
     leaf: int | None
     size: int | None
     seq: int | None = None
+    part_id: str = ""
 
 
 class TransferRow(NamedTuple):
@@ -35,6 +38,7 @@ class TransferRow(NamedTuple):
     state a dispute began in, `stage` who judges it (`accepting`, then `presiding`), `unresolved` 1 where nobody did.
     `warned` is 1 once the warning before the present deadline was given; that deadline is `due_days` working days after `due_since`.
     `consent_withdrawn` is when the consent it stands on was withdrawn, "" while that holds.
+    `delivered_at`, `decided_at`, `settled_at`: when it first came to review, to a decision, to its end; "" before.
     """
 
     id: str
@@ -78,6 +82,9 @@ class TransferRow(NamedTuple):
     due_days: int = 0
     due_since: str = ""
     consent_withdrawn: str = ""
+    delivered_at: str = ""
+    decided_at: str = ""
+    settled_at: str = ""
 
 
 class ItemRow(NamedTuple):

@@ -113,6 +113,7 @@ class SqliteDatabase:
         writer = await _connect(turns, path)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "cache_size=-16000"):
             await writer.execute(f"PRAGMA {pragma}")
+        await writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")  # a crash may have left a destroyed key in it
         readers = []
         for _ in range(READERS):
             reader = await _connect(turns, f"file:{path}?mode=ro", uri=True)
@@ -166,6 +167,10 @@ class SqliteDatabase:
                 ) from error
             finally:
                 self._readers.append(reader)
+
+    async def truncate_log(self) -> bool:
+        rows = await self._turns.take(lambda: self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)"))
+        return all(row[0] == 0 for row in rows)
 
     async def close(self) -> None:
         await self._turns.take(self._close)

@@ -1,18 +1,21 @@
 """What leaves must say of each other: an audit's second half, after the hashes.
 
-Fed leaf by leaf in index order, it remembers about 20 bytes a leaf (acts seen) and 300 a scope and live outcome, nothing else.
+Fed leaf by leaf in index order, it remembers about 20 bytes a leaf (acts seen) and 40 a scope and live outcome, nothing else.
 It judges what the log alone can prove; who signed an envelope is the caller's `check` (see `audit`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from struct import Struct
+from typing import Final, NamedTuple
 
 from gateway.model.transfer import BEFORE_DECISION, TABLE, ItemState, State
 from gateway.transferlog.leaf import Leaf
+from gateway.transferlog.packed import KEY_BYTES, PackedMap
 
-KEY_BYTES: Final = 16
+_SCOPE: Final = Struct(">qIQ")
+_REDEEMED_THERE: Final = b"\1"
 _REDEEMED: Final = frozenset({ItemState.RECOGNISED, ItemState.RECALLING})
 _HOLDING: Final = _REDEEMED | {ItemState.CLAIMED}
 _STEPS: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
@@ -36,8 +39,29 @@ class Fault:
     en: str
 
 
-@dataclass(slots=True)
-class _Scope:
+class _Scopes:
+    """Where each scope stands, in twenty bytes: seq and ver, and which of the states that were met."""
+
+    def __init__(self) -> None:
+        self._rows = PackedMap(_SCOPE.size)
+        self._states: dict[str, int] = {}
+        self._names: list[str] = []
+
+    def get(self, key: bytes) -> "_Scope | None":
+        row = self._rows.get(key)
+        if row is None:
+            return None
+        seq, state, ver = _SCOPE.unpack(row)
+        return _Scope(seq, self._names[state], ver)
+
+    def put(self, key: bytes, scope: "_Scope") -> None:
+        number = self._states.setdefault(scope.state, len(self._states))
+        if number == len(self._names):
+            self._names.append(scope.state)
+        self._rows.put(key, _SCOPE.pack(scope.seq, number, scope.ver))
+
+
+class _Scope(NamedTuple):
     seq: int
     state: str = ""
     ver: int = 0
@@ -51,35 +75,14 @@ class _Contest:
     ruled: bool = False
 
 
-class SeenActs:
-    """A set of 16-byte keys at about 20 bytes each: keys with the same first two bytes stand side by side in one run."""
-
-    def __init__(self) -> None:
-        self._shards: dict[bytes, bytearray] = {}
-
-    def add(self, key: bytes) -> bool:
-        """Whether it is new."""
-        if key in self:
-            return False
-        self._shards.setdefault(key[:2], bytearray()).extend(key)
-        return True
-
-    def __contains__(self, key: bytes) -> bool:
-        shard = self._shards.get(key[:2], bytearray())
-        found = shard.find(key)
-        while found >= 0 and found % KEY_BYTES:
-            found = shard.find(key, found + 1)
-        return found >= 0
-
-
 class Continuity:
     """Give it every leaf once, in order; stop at its first fault, after which its memory means nothing."""
 
     def __init__(self) -> None:
         self._at = ""
-        self._acts = SeenActs()
-        self._scopes: dict[bytes, _Scope] = {}
-        self._holders: dict[bytes, tuple[bytes, bool]] = {}
+        self._acts = PackedMap(0)
+        self._scopes = _Scopes()
+        self._holders = PackedMap(KEY_BYTES + 1)
         self._contests: dict[bytes, _Contest] = {}
         self._rules: tuple[Callable[[Leaf], Fault | None], ...] = (
             self._time,
@@ -108,7 +111,7 @@ class Continuity:
     def _act(self, leaf: Leaf) -> Fault | None:
         if leaf.n and _act_key(leaf.iss, leaf.jti, leaf.n - 1) not in self._acts:
             return Fault("transferlog.act_broken", "同一动作的前一叶不存在", "the act's previous leaf is not there")
-        if not self._acts.add(_act_key(leaf.iss, leaf.jti, leaf.n)):
+        if not self._acts.put(_act_key(leaf.iss, leaf.jti, leaf.n)):
             return Fault("transferlog.act_repeated", "同一动作(iss, jti, n)重复出现", "the same (iss, jti, n) stands in an earlier leaf")
         return None
 
@@ -123,26 +126,30 @@ class Continuity:
 
     def _place(self, leaf: Leaf) -> Fault | None:
         key = _key(leaf.scope)
-        scope = self._scopes.setdefault(key, _Scope(-1))
+        scope = self._scopes.get(key) or _Scope(-1)
         if leaf.seq != scope.seq + 1:
             return Fault("transferlog.seq_broken", "范围内序号不连续或重复", "its seq is not the next one of its scope")
-        scope.seq = leaf.seq
+        self._scopes.put(key, scope._replace(seq=leaf.seq))
         return None
 
     def _state(self, leaf: Leaf) -> Fault | None:
-        scope = self._scopes[_key(leaf.scope)]
+        key = _key(leaf.scope)
+        scope = self._scopes.get(key)
+        assert scope is not None, "`_place` has put it there"
         if leaf.ver is not None:
             if leaf.ver < scope.ver:
                 return Fault("transferlog.ver_backwards", "版本号倒退", "its ver is below an earlier one of its scope")
-            scope.ver = leaf.ver
+            scope = scope._replace(ver=leaf.ver)
         before, after = leaf.state_before, leaf.state_after
-        if before is None or after is None:
-            return None
-        if before != scope.state:
-            return Fault("transferlog.state_broken", "前状态与前一叶的后状态不符", "its state before is not the one its scope was left in")
-        if after != before and leaf.type in _STEPS and (before, after) not in _STEPS[leaf.type]:
-            return Fault("transferlog.state_illegal", "动作表不允许此状态变化", "the table of acts does not allow this change of state")
-        scope.state = after
+        if before is not None and after is not None:
+            if before != scope.state:
+                return Fault(
+                    "transferlog.state_broken", "前状态与前一叶的后状态不符", "its state before is not the one its scope was left in"
+                )
+            if after != before and leaf.type in _STEPS and (before, after) not in _STEPS[leaf.type]:
+                return Fault("transferlog.state_illegal", "动作表不允许此状态变化", "the table of acts does not allow this change of state")
+            scope = scope._replace(state=after)
+        self._scopes.put(key, scope)
         return None
 
     def _outcomes(self, leaf: Leaf) -> Fault | None:
@@ -164,17 +171,22 @@ class Continuity:
 
     def _hold(self, key: bytes, scope: bytes, state: str, *, held: bool, joins: bool) -> Fault | None:
         """One item of an outcome that one transfer at most may hold.  `held`: by this or another item of the leaf."""
-        holder, redeemed = self._holders.get(key, (scope, False))
+        holder, redeemed = self._holder(key, scope)
         if holder != scope and joins and state == ItemState.CLAIMED:
             self._contests[key] = _Contest({holder: redeemed, scope: False})
-            del self._holders[key]
+            self._holders.pop(key)
         elif holder != scope:
             return _twice(redeemed=redeemed and state in _REDEEMED) if state in _HOLDING else None
         elif state in _HOLDING:
-            self._holders[key] = (scope, state in _REDEEMED)
+            self._holders.put(key, _held(scope, redeemed=state in _REDEEMED))
         elif not held:
-            self._holders.pop(key, None)
+            self._holders.pop(key)
         return None
+
+    def _holder(self, key: bytes, scope: bytes) -> tuple[bytes, bool]:
+        """Who holds the outcome and whether it is redeemed there; `scope` itself where nobody does."""
+        row = self._holders.get(key)
+        return (scope, False) if row is None else (row[:KEY_BYTES], row[KEY_BYTES:] == _REDEEMED_THERE)
 
     def _claim(self, key: bytes, scope: bytes, state: str, *, held: bool, joins: bool) -> Fault | None:
         """One item of a contested outcome.  A leaf that says so may join the contest; nobody redeems it before the ruling."""
@@ -202,13 +214,36 @@ class Continuity:
         if contest.ruled and len(contest.scopes) <= 1:
             del self._contests[key]
             for scope, redeemed in contest.scopes.items():
-                self._holders[key] = (scope, redeemed)
+                self._holders.put(key, _held(scope, redeemed=redeemed))
+
+
+class ScopeContinuity(Continuity):
+    """The same questions to the leaves of one scope alone, in order: time, place, state, and causes within the scope.
+
+    What only the whole log can answer is not asked: whether an act or an outcome stands elsewhere.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rules = (self._time, self._own_act, self._own_cause, self._place, self._state)
+
+    def _own_act(self, leaf: Leaf) -> Fault | None:
+        if self._acts.put(_act_key(leaf.iss, leaf.jti, leaf.n)):
+            return None
+        return Fault("transferlog.act_repeated", "同一动作(iss, jti, n)重复出现", "the same (iss, jti, n) stands in an earlier leaf")
+
+    def _own_cause(self, leaf: Leaf) -> Fault | None:
+        return self._cause(leaf) if leaf.cause is not None and leaf.cause[0] == leaf.scope else None
 
 
 def _twice(*, redeemed: bool) -> Fault:
     if redeemed:
         return Fault("transferlog.outcome_redeemed_twice", "同一成果两次入账", "the same outcome is redeemed twice")
     return Fault("transferlog.outcome_taken_twice", "同一成果同时占用两次", "the same outcome is reserved twice at one time")
+
+
+def _held(scope: bytes, *, redeemed: bool) -> bytes:
+    return scope + (_REDEEMED_THERE if redeemed else b"\0")
 
 
 def _act_key(iss: str, jti: str, n: int) -> bytes:

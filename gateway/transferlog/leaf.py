@@ -10,7 +10,7 @@ docs/transfer-log.md, TL-1 to TL-14, is the format's text.
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from hashlib import sha256
@@ -111,12 +111,19 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "consent.withdrawn": (True, frozenset()),
     "outcome.contested": (True, _CASE),
     "outcome.cleared": (True, frozenset()),
-    "erasure.done": (False, frozenset()),
+    "erasure.done": (True, frozenset()),
+    "hold.set": (True, frozenset()),
+    "hold.released": (True, frozenset()),
     "agreement.proposed": (True, frozenset()),
     "agreement.signed": (True, frozenset()),
     "agreement.suspended": (True, frozenset()),
     "agreement.resumed": (True, frozenset()),
     "agreement.ended": (True, frozenset()),
+    "integrity.flagged": (True, frozenset()),
+    "integrity.appealed": (True, frozenset()),
+    "integrity.upheld": (True, frozenset()),
+    "integrity.escalated": (True, frozenset()),
+    "integrity.lifted": (True, frozenset()),
     "rule.proposed": (True, frozenset()),
     "rule.approved": (True, frozenset()),
     "rule.published": (True, frozenset()),
@@ -206,6 +213,32 @@ def verify_opening(cm: str, opening: Opening) -> None:
     sizes_hold = len(opening.salt) == SECRET_BYTES and all(len(other) == sha256().digest_size for other in opening.others)
     if not sizes_hold or _digest_of([shown, *opening.others]) != cm:
         raise TransferLogError("transferlog.bad_opening", "出示的字段与承诺不符", "the field shown is not the one committed to")
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """Some fields of one record shown, each with its salt; `others`: the commitments of the rest, in ascending order."""
+
+    fields: tuple[tuple[str, str, bytes], ...]
+    others: tuple[bytes, ...]
+
+
+def disclose(secret: bytes, fields: Mapping[str, str], shown: Collection[str]) -> Disclosure:
+    """Show the fields named in `shown`, in the record's order; what the record does not hold cannot be shown."""
+    _check_secret(secret)
+    told = tuple((name, value, _salt(secret, name)) for name, value in fields.items() if name in shown)
+    others = sorted(_commit_field(_salt(secret, name), name, value) for name, value in fields.items() if name not in shown)
+    return Disclosure(told, tuple(others))
+
+
+def verify_disclosure(cm: str, told: Disclosure) -> None:
+    """Raises `transferlog.bad_opening` unless the record behind `cm` holds exactly these fields and values, and as many others."""
+    salts_hold = all(len(salt) == SECRET_BYTES for _, _, salt in told.fields)
+    sizes_hold = salts_hold and all(len(other) == sha256().digest_size for other in told.others)
+    shown = [_commit_field(salt, name, value) for name, value, salt in told.fields]
+    named_once = len({name for name, _, _ in told.fields}) == len(shown)
+    if not sizes_hold or not named_once or list(told.others) != sorted(told.others) or _digest_of([*shown, *told.others]) != cm:
+        raise TransferLogError("transferlog.bad_opening", "出示的字段与承诺不符", "the fields shown are not those committed to")
 
 
 def _canonical_object(raw: bytes) -> dict[str, Any]:

@@ -29,6 +29,7 @@ NOT_ASKED = Refusal("transfer.not_asked", "所答复的消息不存在", "this a
 HELD_ELSEWHERE = Refusal(
     "transfer.wrong_state", "转移被搁置在另一环节,不能作此动作", "the transfer was held at another step; this act is not possible now"
 )
+ERASED = Refusal("storage.erased", "该分件已被删除", "the part has been erased")
 UNDECIDED = frozenset({Act.ACKNOWLEDGE, Act.WITHDRAW})
 DECIDED = frozenset({Act.POSTED})
 """Acts that are possible in `held` only where the case was held before its decision; only after it."""
@@ -47,6 +48,8 @@ class Accepted:
     extra: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+    rules: str = ""
+    """The rules that a decision says it rests on."""
 
 
 Presiding: TypeAlias = Callable[[frozenset[str]], str | None]
@@ -67,6 +70,9 @@ def known_answer(row: MessageRow | None, message: VerifiedMessage, secret: bytes
     match judge(seen, message):
         case Repeat():
             assert row is not None
+            if not row.answer:  # its part was erased, and the answer with it: bound to the same contents, and naming the leaf that stands
+                extra = {"answered": {"status": row.status, "leaf": row.leaf, "at": row.at, "scope": row.scope or None}}
+                return Answer(status_of(ERASED.code), refusal_body(message, ERASED, (), extra), secret, repeated=True)
             return Answer(row.status, row.answer, row.secret, row.leaf, row.size, repeated=True)
         case Conflict() as conflict:
             error = conflict.error()
@@ -87,12 +93,12 @@ def key_refusal(view: View, message: VerifiedMessage, secret: bytes) -> Answer |
     return Answer(status_of(refusal.code), refusal_body(message, refusal), secret, authentic=False)
 
 
-def keep(view: View, message: VerifiedMessage, answer: Answer, scope: str) -> Answer:
-    """Store the answer under the message's id, so that a repeat gets the same."""
+def keep(view: View, message: VerifiedMessage, answer: Answer, scope: str, part: str = "") -> Answer:
+    """Store the answer under the message's id, so that a repeat gets the same; it is sealed for its scope, or for the `part` named."""
     view.add_message(
         MessageRow(
             message.iss, message.jti, message.content_digest, message.act, scope, view.at_text,
-            answer.status, answer.body, answer.secret, answer.leaf, None, message.claims.get("seq"),
+            answer.status, answer.body, answer.secret, answer.leaf, None, message.claims.get("seq"), part,
         )
     )  # fmt: skip
     return answer
@@ -145,8 +151,8 @@ class PartyAct:
             return refuse_logged(case, self.message, self.secret, done)
         body = jcs_known(case.body(self.message, done.extra))
         answer = Answer(STATUS_DONE, body, self.secret, view.next_index)
-        leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason, facts=done.facts)
-        if case.joined or case.freed or case.voided:
+        leaf = log_act(case, self.message, answer, done.leaves, before, reason=done.reason, facts=done.facts, rules=done.rules)
+        if case.joined or case.freed or case.voided or case.stained:
             announce(case, self.message, self.new_jti)
         case.save()
         view.put_contents(self.contents)
@@ -209,6 +215,7 @@ def log_act(
     *,
     reason: str = "",
     facts: Mapping[str, str | int | bool] | None = None,
+    rules: str = "",
 ) -> bytes:
     """Append the act's leaves: the first holds envelope, digests and the answer's digest, the others name it as cause.
 
@@ -240,6 +247,7 @@ def log_act(
             ver=row.ver,
             deadline=row.deadline,
             mapping=_mapping(row.mapping),
+            rules=rules,
             totals={name: totals[name] for name in LEAF_TOTALS},
             items=tuple(sorted((item.cm, item.nf, item.state) for item in case.items)),
             facts=more,

@@ -17,18 +17,11 @@ from gateway.storage.rows import ItemRow, OutcomeRow, TransferRow
 from gateway.transfers.answers import head_of
 from gateway.transfers.claims import CONTESTED, bar_to, live_claims, reserved, with_claim, without_claim
 from gateway.transfers.deadlines import WORKING_DAYS, deadline_after, working_days_between
+from gateway.transfers.milestones import first_reached
 from gateway.transfers.owing import Owing
+from gateway.transfers.turns import waiting_on
 from gateway.transfers.view import View
 
-WAITING_ON: Mapping[State, tuple[Role, ...]] = {
-    State.CONFIRMING: (Role.SOURCE,),
-    State.DELIVERING: (Role.ACCEPTING,),
-    State.REVIEWING: (Role.ACCEPTING,),
-    State.SUPPLEMENTING: (Role.SOURCE,),
-    State.HELD: (Role.PRESIDING,),
-}
-PRESIDING_UNIT = "presiding"
-"""Whose turn it is when it is the presiding unit's: the rota says who that is on the day."""
 TOTAL_OF = {
     ItemState.CLAIMED: "pending",
     ItemState.RECOGNISED: "recognised",
@@ -66,7 +59,7 @@ class Case(Owing):
 
     `joined` are outcomes in whose contest it has just come to stand, and whether it opened that contest; `freed` those it has just
     let go after a ruling; `voided` those of another case that it has just found void, each with that case: others are to hear of all
-    three (`contests.announce`).
+    three (`contests.announce`).  `stained` are items whose achievement was revoked after it had been recognised: a flag follows.
     """
 
     view: View
@@ -76,6 +69,7 @@ class Case(Owing):
     joined: tuple[tuple[str, bool], ...] = ()
     freed: tuple[str, ...] = ()
     voided: tuple[tuple[str, str], ...] = ()
+    stained: tuple[ItemRow, ...] = ()
 
     def totals(self) -> dict[str, str]:
         """The totals of the items as they are now; summed once for body, leaf and row."""
@@ -110,6 +104,7 @@ class Case(Owing):
             changed_at=self.view.at_text,
             held_from=self.row.held_from if state is State.HELD else "",
         )
+        self.row = first_reached(self.row, self.view.at_text)
         self.due_in(WORKING_DAYS.get(State.HELD if recalling else state, 0))
 
     def due_in(self, days: int) -> None:
@@ -337,20 +332,6 @@ class Case(Owing):
 def parties_of(row: TransferRow) -> frozenset[str]:
     """The banks of a case: source, accepting, facing."""
     return frozenset({row.source, row.accepting, row.facing})
-
-
-def waiting_on(row: TransferRow) -> list[str]:
-    """The members whose turn it is."""
-    state = State(row.state)
-    if state is State.POSTING:
-        posted = {row.source: row.posted_source, row.accepting: row.posted_accepting}
-        return sorted(member for member, done in posted.items() if not done)
-    if state is State.DISPUTED:
-        return [row.accepting] if row.stage == "accepting" else [PRESIDING_UNIT]
-    if state is State.SETTLED and row.deadline is not None:  # an open recall
-        return [row.accepting]
-    holders = {Role.SOURCE: row.source, Role.ACCEPTING: row.accepting, Role.PRESIDING: PRESIDING_UNIT}
-    return sorted(holders[role] for role in WAITING_ON.get(state, ()) if role in holders)
 
 
 def case_json(row: TransferRow, items: Iterable[ItemRow], totals: Mapping[str, str] | None = None) -> dict[str, Any]:

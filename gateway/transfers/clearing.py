@@ -20,6 +20,7 @@ from gateway.errors import Problem
 from gateway.federation.envelope import VerifiedMessage
 from gateway.model.canonical import jcs_known
 from gateway.model.documents import Clearance
+from gateway.model.integrity import FlagKind
 from gateway.model.transfer import BEFORE_DECISION, ItemState, Refusal, State
 from gateway.storage.rows import ContentRow, OutcomeRow, PartKeyRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
@@ -105,6 +106,11 @@ class Clearing:
             act.log(case, CLEARED_LEAF, before[claim.transfer])
             tell_of(case, "cleared", items_of(case, [found.nf]), self.new_jti)
             case.save()
+        if self.ruling.stands:
+            for claim in live_claims(found):
+                if claim.transfer != self.ruling.stands:
+                    case = cases[claim.transfer]
+                    act.flag(case, items_of(case, [found.nf]), FlagKind.DUPLICATE, self.message.iss)
         view.put_contents(self.contents)
         if self.part_key is not None:
             view.put_part_key(self.part_key)

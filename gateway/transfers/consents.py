@@ -17,6 +17,7 @@ from gateway.model.canonical import Json, jcs_known
 from gateway.model.documents import Consent, ConsentWithdrawal
 from gateway.model.scopes import ConsentState, consent_scope
 from gateway.model.transfer import BEFORE_DECISION, Refusal, Role, State
+from gateway.storage.flag_rows import FlagConsentRow
 from gateway.storage.rows import ConsentRow, ContentRow, PartKeyRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.acts import (
@@ -83,6 +84,7 @@ class ConsentGiven:
     consent: Consent
     contents: tuple[ContentRow, ...]
     part_key: PartKeyRow
+    permission: FlagConsentRow | None = None
 
     @property
     def wants(self) -> Wants:
@@ -104,6 +106,8 @@ class ConsentGiven:
         answer = Answer(STATUS_OPENED, jcs_known({**head_of(message), **consent_json(row)}), self.secret, view.next_index)
         leaf = log_own(view, message, answer, "consent.given", scope, 0, {"recipient": row.recipient, "until": row.until})
         view.put_consent(row)
+        if self.permission is not None:
+            view.flags.put_consent(self.permission)
         view.put_part_key(self.part_key)
         view.put_contents(self.contents)
         return keep(view, message, replace(answer, leaf_data=leaf), scope)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from gateway.federation.envelope import VerifiedMessage
+from gateway.model.integrity import FlagKind
 from gateway.model.transfer import ItemState
 from gateway.storage.database import UnreadError
 from gateway.storage.rows import ItemRow
@@ -24,6 +25,7 @@ from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transferlog.leaf_form import TOTALS
 from gateway.transfers.case import Case
 from gateway.transfers.claims import claims_of, given_free, given_to, live_claims, written
+from gateway.transfers.integrity_flags import FLAGGED_LEAF, derived_flag
 from gateway.transfers.view import LeafDraft, View
 from gateway.transfers.voiding import REVOKED_LEAF, void_elsewhere
 
@@ -50,6 +52,7 @@ def announce(case: Case, message: VerifiedMessage, new_jti: NewJti) -> None:
         _pass_on(case.view, nf, act, new_jti)
     for transfer in sorted({holder for _, holder in case.voided}):
         _void(case, transfer, act, new_jti)
+    act.flag(case, case.stained, FlagKind.REVOKED, case.row.source)
 
 
 def _void(case: Case, transfer: str, act: "ActLeaves", new_jti: NewJti) -> None:
@@ -58,6 +61,7 @@ def _void(case: Case, transfer: str, act: "ActLeaves", new_jti: NewJti) -> None:
     before = other.row.state
     if void_elsewhere(other, (nf for nf, holder in case.voided if holder == transfer), new_jti):
         act.log(other, REVOKED_LEAF, before)
+        act.flag(other, other.stained, FlagKind.REVOKED, other.row.source)
         other.save()
 
 
@@ -95,6 +99,22 @@ class ActLeaves:
         view.leaves.append(LeafDraft(view.next_index, row.id, row.seq, leaf.iss, leaf.jti, leaf.n, leaf_bytes(leaf)))
         case.row = row._replace(seq=row.seq + 1, leaf=view.next_index - 1)
         self._count += 1
+
+    def flag(self, case: Case, items: Iterable[ItemRow], kind: FlagKind, setter: str) -> None:
+        """The integrity flags that follow from the act, each with its leaf in a scope of its own."""
+        view, message = case.view, self._message
+        for item in items:
+            row = derived_flag(view, case.row, item, kind, message, setter, self._count)
+            if row is None:
+                continue
+            leaf = Leaf(
+                type=FLAGGED_LEAF, at=view.at_text, scope=row.scope, seq=0, iss=message.iss, jti=message.jti, n=self._count,
+                cause=self.cause, state_before="", state_after=row.state,
+                facts={"kind": row.kind, "reason": row.reason, "set_by": row.setter},
+            )  # fmt: skip
+            view.leaves.append(LeafDraft(view.next_index, row.scope, 0, leaf.iss, leaf.jti, leaf.n, leaf_bytes(leaf)))
+            view.flags.put(row)
+            self._count += 1
 
 
 def tell_of(case: Case, event: str, items: Iterable[ItemRow], new_jti: NewJti) -> None:

@@ -16,7 +16,7 @@ from gateway.transfers.acts import NOT_ASKED, Accepted, Effect
 from gateway.transfers.agreements import Standing, bar_changed
 from gateway.transfers.case import Case
 from gateway.transfers.disputes import open_dispute
-from gateway.transfers.intake import Intake
+from gateway.transfers.intake import Intake, loss_fact
 from gateway.transfers.steps import CONSENT_ENDED, CONSENT_WITHDRAWN, NewJti, tell
 from gateway.transfers.voiding import REVOKED_LEAF, void_items
 
@@ -95,7 +95,7 @@ def amend(document: Correction, new: NewPart, new_jti: NewJti) -> Effect:
         _take(case, new, DECIDED)
         open_dispute(case)
         tell(case, "amended", new_jti, case.row.accepting)
-        return Accepted(("transfer.amended",), reason=document.reason)
+        return Accepted(("transfer.amended",), reason=document.reason, facts=loss_fact(new.contents))
 
     return effect
 
@@ -117,6 +117,7 @@ def _lost(case: Case, new: NewPart) -> bool:
 
 
 def _deliver_again(case: Case, new: NewPart | None, new_jti: NewJti, leaf: str, reason: str) -> Accepted:
+    facts = loss_fact(new.contents) if new is not None else {}
     case.cancel_owed("forward")
     case.cancel_owed_event("asked")
     case.row = case.row._replace(delivered_sd="", delivered_jti="")  # an answer to the earlier delivery is not one to this
@@ -125,10 +126,10 @@ def _deliver_again(case: Case, new: NewPart | None, new_jti: NewJti, leaf: str, 
     if not case.claimed():
         case.move(State.REJECTED)
         tell(case, "rejected", new_jti, case.row.accepting)
-        return Accepted((leaf, "transfer.rejected"), reason=reason)
+        return Accepted((leaf, "transfer.rejected"), reason=reason, facts=facts)
     case.move(State.DELIVERING)
     case.owe(new_jti(), case.row.accepting, "forward", "case", {})
-    return Accepted((leaf,), reason=reason)
+    return Accepted((leaf,), reason=reason, facts=facts)
 
 
 def _take(case: Case, new: NewPart, states: frozenset[ItemState]) -> None:

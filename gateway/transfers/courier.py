@@ -131,6 +131,12 @@ class Courier:
             self._back[member] = True
             self._wake[member].set()
 
+    def condition(self, member: str) -> str:
+        """The member's breaker: `open` (nobody answers there), `half_open` (one message at a time), `closed`; "" for one not sent to."""
+        if member not in self._carriers:
+            return ""
+        return "open" if self._silent[member] else "half_open" if self._failing[member] else "closed"
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as lanes:
             for member in self._carriers:

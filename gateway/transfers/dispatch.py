@@ -14,9 +14,10 @@ from datetime import timedelta
 from gateway.adapters.contract import RegionAdapter
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.keys import SigningKey
-from gateway.errors import ConsentError
+from gateway.errors import ConsentError, ErasedError
 from gateway.federation.envelope import seal
 from gateway.federation.message import Content, HttpTarget
+from gateway.federation.part_orders import EVENT as ERASED_EVENT
 from gateway.federation.protocol import GATEWAY_ID, LIFETIME_HTTP_MAX, MEDIA_JSON, MEDIA_XML
 from gateway.federation.state_digest import CONTENT, EVENT, is_state_scope
 from gateway.mapping.documents import read
@@ -27,25 +28,30 @@ from gateway.model.canonical import Json, jcs
 from gateway.model.documents import Consent
 from gateway.model.ports import Clock, IdSource
 from gateway.model.regional import RegionalPart
-from gateway.model.scopes import ENQUIRY_EVENTS
+from gateway.model.scopes import ENQUIRY_EVENTS, NEWS_EVENTS
 from gateway.model.transfer import ItemState
 from gateway.recognition import statement
 from gateway.recognition.proposal import CONTENT as PROPOSAL
+from gateway.recognition.proposal import hint_of
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
-from gateway.storage.rows import ContentRow, ItemRow, OwedRow, ProposalRow, TransferRow
+from gateway.storage.rows import ItemRow, OwedRow, TransferRow
 from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import case_json, utc_text
 from gateway.transfers.enquiry_parcels import EnquiryParcels
+from gateway.transfers.erasure import notice_part
+from gateway.transfers.integrity_reads import FlagsShown
+from gateway.transfers.integrity_view import case_hints
 from gateway.transfers.likely import twins_of
 from gateway.transfers.log_reading import LogReading
-from gateway.transfers.owing import OPEN_OWED, is_owed_again
+from gateway.transfers.news import news_notice
+from gateway.transfers.owing import is_owed_again
+from gateway.transfers.prepared import GivenUp, Prepared
 from gateway.transfers.proposals import Proposer, proposal_row
 from gateway.transfers.state_digest import digest_content
 from gateway.transfers.unit_of_work import Change, Ledger
 from gateway.transfers.vault import Vault
-from gateway.transfers.view import View, Wants
 
 ORIGINALS = ("request", "identity", "consent", "consent-source", "part", "manifest", "confirmation")
 ALIVE = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED, ItemState.REFUSED})
@@ -61,53 +67,6 @@ class Parcel:
 
     row: OwedRow
     contents: tuple[Content, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """The contents of an owed message are built: keep them, and remember what was delivered."""
-
-    row: OwedRow
-    contents: tuple[ContentRow, ...]
-    delivered_sd: str
-    proposal: ProposalRow | None = None
-
-    @property
-    def wants(self) -> Wants:
-        return Wants(transfers=(self.row.transfer,))
-
-    def apply(self, view: View) -> Answer:
-        present = next((each for each in view.owed.get(self.row.transfer, ()) if each.jti == self.row.jti), None)
-        if present is None or present.state != "new":
-            return Answer(409, b"{}", b"")
-        view.put_owed(present._replace(state=self.row.state, contents=self.row.contents))
-        view.put_contents(self.contents)
-        if self.delivered_sd:
-            transfer = view.transfers[self.row.transfer]
-            view.put_transfer(transfer._replace(delivered_sd=self.delivered_sd, delivered_jti=self.row.jti))
-            if self.proposal is not None:
-                view.put_proposal(self.proposal)
-            elif self.row.transfer in view.proposals:  # delivered anew, and nothing is proposed this time
-                view.put_proposal(ProposalRow(self.row.transfer, "", "{}"))
-        return Answer(200, b"{}", b"")
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """A lost message that may not be sent again."""
-
-    row: OwedRow
-
-    @property
-    def wants(self) -> Wants:
-        return Wants(transfers=(self.row.transfer,))
-
-    def apply(self, view: View) -> Answer:
-        present = next((each for each in view.owed.get(self.row.transfer, ()) if each.jti == self.row.jti), None)
-        if present is None or present.state not in OPEN_OWED:
-            return Answer(409, b"{}", b"")
-        view.put_owed(present._replace(state="cancelled"))
-        return Answer(200, b"{}", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +107,20 @@ class Dispatcher:
                 raise
             await self.committer.submit(GivenUp(row))
             return None
+        try:
+            return await self._built(row)
+        except ErasedError:  # owed again, and what it told of was erased meanwhile
+            await self.committer.submit(GivenUp(row))
+            return None
+
+    async def _built(self, row: OwedRow) -> Parcel | None:
         if row.state == "new":
             built = await self._prepare(row)
             if built is None:
                 return None
             row = built
         keys = [(key[0], key[1], key[2]) for key in json.loads(row.contents)]
-        return Parcel(row, tuple(await self.vault.some_of(row.transfer, keys)))
+        return Parcel(row, tuple(await self.vault.some_of(_part_of(row), keys)))
 
     def sign(self, parcel: Parcel, *, http: HttpTarget | None, irt: str | None = None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> str:
         """An envelope for this try: same `jti` and contents, new times.  `irt` is the poll it answers; files live longer."""
@@ -179,17 +145,23 @@ class Dispatcher:
             size, note = await self.ledger.head()
             state = await digest_content(self.database, row, size, note)
             notice = self._made("notice", jcs({"v": 1, "event": EVENT}), MEDIA_JSON)
-            return await self._store(row, [], [notice, self._made(CONTENT, state, MEDIA_JSON)])
+            return await self._keep(row, [notice, self._made(CONTENT, state, MEDIA_JSON)], [])
         if row.event == statement.EVENT and statement.is_statement_scope(row.transfer):
             return await self._statement(row)
-        stored = await self.vault.all_of(row.transfer)
+        if row.event in NEWS_EVENTS:
+            news = await news_notice(row, self.ledger, self.reading)
+            return await self._keep(row, [self._made("notice", news, MEDIA_JSON)], [])
+        stored = await self.vault.all_of(row.transfer) if row.event != ERASED_EVENT else {}
+        shown: FlagsShown | None = None
         if row.event in ENQUIRY_EVENTS:
             made, originals = await self._enquiries.build(row, stored)
             return await self._keep(row, made, originals)
         transfer, items = await self._case(row.transfer)
         match row.act:
             case "forward":
-                made, originals = await self._forward(transfer, items, stored), _pick(stored, ORIGINALS, transfer.part_sd)
+                flags = await case_hints(self.database, transfer, items)
+                shown = FlagsShown(transfer.learner, len(flags), self.ids.jti) if flags else None
+                made, originals = await self._forward(transfer, items, stored, flags), _pick(stored, ORIGINALS, transfer.part_sd)
             case "fetch":
                 made, originals = [await self._case_content(transfer, items, stored)], _pick(stored, FETCH_ORIGINALS)
             case _:
@@ -197,7 +169,7 @@ class Dispatcher:
                 originals = _papers(row, transfer, stored)
                 if row.event == "amended":
                     made += [each for each in await self._forward(transfer, items, stored, propose=False) if each.name in AMENDED]
-        return await self._store(row, originals, made)
+        return await self._keep(row, made, originals, shown)
 
     async def _statement(self, row: OwedRow) -> OwedRow | None:
         """The statement's document as it was issued, the leaf that says so, and its proof."""
@@ -205,22 +177,20 @@ class Dispatcher:
         size, _ = await self.ledger.head()
         leaf, proof = (await self.reading.entries(told["leaf"], told["leaf"] + 1))[0], await self.ledger.proof(told["leaf"], size)
         notice = jcs({"v": 1, "event": statement.EVENT, "leaf": base64.b64encode(leaf).decode("ascii"), "proof": proof})
-        return await self._store(row, [(GATEWAY_ID, told["statement"], statement.CONTENT)], [self._made("notice", notice, MEDIA_JSON)])
+        return await self._keep(row, [self._made("notice", notice, MEDIA_JSON)], [(GATEWAY_ID, told["statement"], statement.CONTENT)])
 
-    async def _store(self, row: OwedRow, originals: Sequence[tuple[str, str, str]], made: Sequence[Content]) -> OwedRow | None:
-        """Keep what was made, so that every try carries the same bytes.  None when the message is no longer owed."""
-        return await self._keep(row, made, originals)
-
-    async def _keep(self, row: OwedRow, made: Sequence[Content], originals: Sequence[tuple[str, str, str]]) -> OwedRow | None:
+    async def _keep(
+        self, row: OwedRow, made: Sequence[Content], originals: Sequence[tuple[str, str, str]], shown: FlagsShown | None = None
+    ) -> OwedRow | None:
         """Store what was made, so that every try carries the same; None where the message is no longer owed."""
-        key = await self.vault.part_key(row.transfer)
-        rows = self.vault.seal(key, row.transfer, GATEWAY_ID, row.jti, made)
+        part = _part_of(row)
+        rows = self.vault.seal(await self.vault.part_key(part), part, GATEWAY_ID, row.jti, made)
         contents = [*originals, *((GATEWAY_ID, row.jti, content.name) for content in made)]
         sds = {each.name: each.sd for each in rows}
         proposed = next((each.data for each in made if each.name == PROPOSAL), None)
         proposal = proposal_row(row.transfer, sds[PROPOSAL], proposed) if proposed is not None else None
         ready = row._replace(state="ready", contents=json.dumps(contents))
-        answer = await self.committer.submit(Prepared(ready, rows, sds.get("local", ""), proposal))
+        answer = await self.committer.submit(Prepared(ready, rows, sds.get("local", ""), proposal, shown))
         return ready if answer.status == 200 else None
 
     async def _check_consent(self, row: OwedRow) -> None:
@@ -247,7 +217,13 @@ class Dispatcher:
         return TransferRow(*rows[0]), tuple(ItemRow(*row) for row in await self.database.fetch("items_by_transfer", ids=ids))
 
     async def _forward(
-        self, row: TransferRow, items: Sequence[ItemRow], stored: Mapping[tuple[str, str, str], Content], *, propose: bool = True
+        self,
+        row: TransferRow,
+        items: Sequence[ItemRow],
+        stored: Mapping[tuple[str, str, str], Content],
+        flags: Sequence[Mapping[str, Json]] = (),
+        *,
+        propose: bool = True,
     ) -> list[Content]:
         """The accepting bank's copy: its own format, the regional form, what was lost on the way, the case's papers, the proposal."""
         regional = stored[GATEWAY_ID, row.id, "regional"]
@@ -267,10 +243,10 @@ class Dispatcher:
         )
         adapter = self.adapters[row.accepting]
         localised = self.mapper.to_local(chosen, adapter.region)
-        proposal = await self.proposer.propose(row, chosen.records) if propose else None
+        proposal = await self.proposer.propose(row, chosen.records, flags) if propose else None
         return [
             *([self._made(PROPOSAL, proposal, MEDIA_JSON)] if proposal is not None else []),
-            await self._case_content(row, items, stored, await twins_of(self.database, row, items, row.accepting)),
+            await self._case_content(row, items, stored, {**await twins_of(self.database, row, items, row.accepting), **hint_of(flags)}),
             self._made("local", adapter.render(localised.part), adapter.media_types[0]),
             self._made("local-loss", write_loss(localised.loss), MEDIA_XML),
             regional,
@@ -321,6 +297,10 @@ class Dispatcher:
             proof = await self.ledger.proof(index, size)
             said = base64.b64encode((await self.reading.entries(index, index + 1))[0]).decode("ascii")
             withdrawn = {"consent": {"recipient": told["recipient"], "leaf": said, "proof": proof}}
+        if row.event == ERASED_EVENT:
+            index = int(str(told["leaf"]))
+            said = base64.b64encode((await self.reading.entries(index, index + 1))[0]).decode("ascii")
+            withdrawn = {"erasure": {"leaf": said, "proof": await self.ledger.proof(index, size)}}
         brought: dict[str, str] = {}
         if row.event == "amended":  # the part anew: under which envelope it came, and what it was mapped by
             standing = _pick(stored, ("part",), transfer.part_sd)
@@ -364,6 +344,11 @@ def _pick(stored: Mapping[tuple[str, str, str], Content], names: Sequence[str], 
         for key in stored
         if key[2] == name and key[0] != GATEWAY_ID and (name not in {"part", "manifest"} or key[:2] in standing)
     ]
+
+
+def _part_of(row: OwedRow) -> str:
+    """The part whose key a message's contents are under."""
+    return notice_part(row.transfer) if row.event == ERASED_EVENT else row.transfer
 
 
 def _papers(row: OwedRow, transfer: TransferRow, stored: Mapping[tuple[str, str, str], Content]) -> list[tuple[str, str, str]]:

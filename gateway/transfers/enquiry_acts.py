@@ -14,6 +14,7 @@ from gateway.model.scopes import ASKED_EVENT, EnquiryState, consent_scope, enqui
 from gateway.model.transfer import Act, Refusal, Role
 from gateway.storage.rows import ContentRow, EnquiryRow, PartKeyRow
 from gateway.transfers.acts import (
+    ERASED,
     NOT_ASKED,
     STATUS_DONE,
     STATUS_OPENED,
@@ -125,6 +126,8 @@ class Answered:
         view, row, document = asking.view, asking.row, self.document
         if asking.role_of(self.message.iss) is not Role.SOURCE:
             return NOT_THE_SOURCE
+        if document is ERASED:
+            return ERASED
         if asking.state is not EnquiryState.ASKED:
             return CONSENT_WITHDRAWN if asking.state is EnquiryState.WITHDRAWN else OVER
         if not any(owed.jti == self.message.irt and owed.act == Act.FETCH for owed in asking.owed()):

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.adapters.contract import RegionAdapter
 from gateway.crypto.digests import nullifier
 from gateway.errors import Problem, RecordError
+from gateway.federation.protocol import GATEWAY_ID
 from gateway.mapping.engine import CONVERTED, Mapped, Mapper
 from gateway.mapping.regional_xml import write_loss, write_part
 from gateway.mapping.schema import Standard
@@ -21,7 +22,7 @@ from gateway.model.local import LocalPart, Operation, PartManifest
 from gateway.model.ports import IdSource
 from gateway.model.regional import RegionalRecord
 from gateway.recognition.twins import likeness
-from gateway.storage.rows import ItemRow
+from gateway.storage.rows import ContentRow, ItemRow
 from gateway.transferlog.leaf import commit_record
 from gateway.transfers.answers import problem_json
 
@@ -114,7 +115,7 @@ class Reader:
         return empty_item(position, record.record_id)._replace(
             state="closed" if reason else "claimed",
             reason=reason,
-            cm=commit_record(secret, {path: value if type(value) is str else _text(value) for path, value in record.values.items()}),
+            cm=commit_record(secret, committed_fields(record)),
             nf=nullifier(self.nullifier_key, key),
             strength=strength,
             kind=str(record.values["kind"]),
@@ -122,6 +123,17 @@ class Reader:
             points=str(record.values["size.points"]) if "size.points" in record.values else None,
             alike="" if reason else likeness(self.nullifier_key, asked.identity.citizen_id, record.values),
         )
+
+
+def committed_fields(record: RegionalRecord) -> dict[str, str]:
+    """The record's values as the texts that its commitment is over, by field path."""
+    return {path: value if type(value) is str else _text(value) for path, value in record.values.items()}
+
+
+def loss_fact(made: Iterable[ContentRow]) -> dict[str, str]:
+    """What a leaf says of the loss report beside these contents: its digest, so that it can be shown later."""
+    found = next((row.sd for row in made if row.iss == GATEWAY_ID and row.name == "loss"), "")
+    return {"loss": found} if found else {}
 
 
 def empty_item(position: int, record_id: str) -> ItemRow:

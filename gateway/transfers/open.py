@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.federation.envelope import VerifiedMessage
+from gateway.model.canary import is_canary
 from gateway.model.canonical import jcs_known
 from gateway.model.documents import Consent, Request
 from gateway.model.transfer import Refusal, State
@@ -20,7 +21,7 @@ from gateway.transfers.answers import Answer
 from gateway.transfers.case import Case, utc_text
 from gateway.transfers.consents import consent_fault, taken_up
 from gateway.transfers.contests import NewJti, announce
-from gateway.transfers.intake import Intake, item_problems
+from gateway.transfers.intake import Intake, item_problems, loss_fact
 from gateway.transfers.view import View, Wants
 
 ALL_CLOSED = Refusal("transfer.nothing_left", "没有一项可以继续", "not one item can go on")
@@ -81,9 +82,11 @@ class Opening:
         case.move(State.DELIVERING if self.intake is not None else State.CONFIRMING)
         extra = {"rows": self.intake.report} if self.intake is not None else {}
         answer = Answer(STATUS_OPENED, jcs_known(case.body(self.message, extra)), self.secret, view.next_index)
-        leaf = log_act(
-            case, self.message, answer, ("transfer.requested",), "", facts={"source": case.row.source, "accepting": case.row.accepting}
-        )
+        facts: dict[str, str | bool] = {"source": case.row.source, "accepting": case.row.accepting}
+        if is_canary(case.row.programme):
+            facts["synthetic"] = True
+        facts |= loss_fact(self.contents)
+        leaf = log_act(case, self.message, answer, ("transfer.requested",), "", facts=facts)
         if self.intake is not None:
             case.hold_outcomes(case.row.leaf)
             case.owe(self.owed_jti, case.row.accepting, "forward", "case", {})
@@ -177,11 +180,11 @@ def confirm(done: Confirmed, case: Case) -> Accepted | Refusal:
     if not case.claimed():
         case.move(State.REJECTED)
         case.owe(done.owed_jti, row.facing, "notify", "rejected", {"event": "rejected"})
-        return Accepted(("transfer.rejected",), {"rows": done.intake.report}, "rejected")
+        return Accepted(("transfer.rejected",), {"rows": done.intake.report}, "rejected", loss_fact(done.contents))
     case.move(State.DELIVERING)
     case.hold_outcomes(case.view.next_index)
     case.owe(done.owed_jti, row.accepting, "forward", "case", {})
-    return Accepted(("transfer.confirmed",), {"rows": done.intake.report})
+    return Accepted(("transfer.confirmed",), {"rows": done.intake.report}, facts=loss_fact(done.contents))
 
 
 def _confirmed(read: ItemRow, asked: ItemRow, closed: Mapping[str, str]) -> ItemRow:

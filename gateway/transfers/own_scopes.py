@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.crypto.digests import pseudonym
-from gateway.errors import ConsentError, GatewayError, Problem, StorageError, TransferError, TransferLogError
+from gateway.errors import ConsentError, ErasedError, GatewayError, Problem, StorageError, TransferError, TransferLogError
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.message import Content
 from gateway.mapping.documents import read
@@ -21,19 +21,23 @@ from gateway.model.scopes import consent_scope, enquiry_id, is_agreement_scope
 from gateway.model.transfer import Act, Refusal
 from gateway.recognition.agreement import any_between
 from gateway.storage.database import Database
+from gateway.storage.flag_rows import FlagConsentRow
 from gateway.storage.rows import ConsentRow, ContentRow, EnquiryRow, PartKeyRow
-from gateway.transfers.acts import UNKNOWN, Presiding
+from gateway.transfers.acts import ERASED, UNKNOWN, Presiding
 from gateway.transfers.agreement_acts import AGREEMENT_ACTS, Agreeing, read_agreement_document
 from gateway.transfers.agreements import day_of
 from gateway.transfers.case import utc_text
 from gateway.transfers.consents import ConsentGiven, ConsentTakenBack
 from gateway.transfers.enquiry_acts import Answered, Asking, Unread
+from gateway.transfers.integrity_acts import FLAG_ACTS
+from gateway.transfers.integrity_desk import IntegrityDesk
+from gateway.transfers.integrity_rights import PURPOSE as INTEGRITY_PURPOSE
 from gateway.transfers.papers import read_identity
 from gateway.transfers.registry import Registry
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.vault import Vault
 
-OWN_SCOPE_ACTS: Final = frozenset({Act.CONSENT, Act.CONSENT_WITHDRAW, Act.ENQUIRE, Act.LIST}) | AGREEMENT_ACTS
+OWN_SCOPE_ACTS: Final = frozenset({Act.CONSENT, Act.CONSENT_WITHDRAW, Act.ENQUIRE, Act.LIST}) | AGREEMENT_ACTS | FLAG_ACTS
 PURPOSES: Final = frozenset({"listing", "recognition", "credit_recognition"})
 """What a consent may be for so that the source bank can be asked under it: the list alone, or the recognition it is asked for."""
 
@@ -92,6 +96,8 @@ class OwnScopes:
                     return self._asking(message, secret)
                 case act if act in AGREEMENT_ACTS:
                     return await self._agreeing(message, secret)
+                case act if act in FLAG_ACTS:
+                    return await IntegrityDesk(self.vault, self.database, self.clock, self.ids, self.presiding).change(message, secret)
                 case _:
                     return await self._answered(message, secret)
         except (TransferLogError, StorageError):
@@ -111,9 +117,18 @@ class OwnScopes:
             _in_force(consent, now),
             _member("consent/recipient", consent.recipient, active),
             _member("consent/source", consent.source, active),
+            _identity(message, consent),
         )
         contents, part_key = self._sealed(message, scope, now)
-        return ConsentGiven(message, secret, consent, contents, part_key)
+        return ConsentGiven(message, secret, consent, contents, part_key, self._permission(message, consent, scope))
+
+    def _permission(self, message: VerifiedMessage, consent: Consent, scope: str) -> FlagConsentRow | None:
+        """Whose flags may be read under it, where it is for that."""
+        if consent.purpose != INTEGRITY_PURPOSE:
+            return None
+        citizen_id = read_identity(message.contents["identity"].data, self.standard).citizen_id
+        learner = pseudonym(self.pseudonym_key, citizen_id)
+        return FlagConsentRow(scope, message.iss, consent.consent_id, learner, consent.source, json.dumps(consent.records))
 
     async def _taken_back(self, message: VerifiedMessage, secret: bytes) -> Change:
         """The document is kept with the consent where that was registered, else with the case it came with."""
@@ -126,7 +141,11 @@ class OwnScopes:
         contents: tuple[ContentRow, ...] = ()
         if row is not None:
             home = scope if row.digest else row.transfer
-            contents = self.vault.seal(await self.vault.part_key(home), home, message.iss, message.jti, self._with_envelope(message))
+            try:
+                key = await self.vault.part_key(home)
+            except ErasedError:  # nothing is disclosed under it any more, and there is no key to keep the paper under
+                return Unread(message, secret, ERASED, (), self.presiding)
+            contents = self.vault.seal(key, home, message.iss, message.jti, self._with_envelope(message))
         used_by = row.transfer if row is not None else ""
         return ConsentTakenBack(message, secret, document, used_by, contents, self.ids.jti)
 
@@ -165,8 +184,11 @@ class OwnScopes:
             document, problems = Refusal(error.code, error.zh, error.en), error.problems
         contents: tuple[ContentRow, ...] = ()
         if row is not None and message.iss == row.source and not isinstance(document, Refusal):
-            key = await self.vault.part_key(row.id)
-            contents = self.vault.seal(key, row.id, message.iss, message.jti, self._with_envelope(message))
+            try:
+                key = await self.vault.part_key(row.id)
+                contents = self.vault.seal(key, row.id, message.iss, message.jti, self._with_envelope(message))
+            except ErasedError:
+                document = ERASED
         return Answered(message, secret, document, problems, contents, self.ids.jti, self.presiding)
 
     async def _enquiry_row(self, scope: str | None) -> EnquiryRow | None:
@@ -195,6 +217,14 @@ def check(*found: Problem | None) -> None:
 
 def _controller(consent: Consent, iss: str) -> Problem | None:
     return None if consent.controller == iss else OTHER_CONTROLLER
+
+
+def _identity(message: VerifiedMessage, consent: Consent) -> Problem | None:
+    """Only a consent for reading flags names its learner by itself: any other is joined to one by the request that takes it up."""
+    if ("identity" in message.contents) == (consent.purpose == INTEGRITY_PURPOSE):
+        return None
+    zh, en = "身份信息块只随信誉查询的授权登记,且必须随附", "an identity block comes with a consent for integrity flags, and with no other"
+    return Problem("content identity", "transfer.bad_document", zh, en)
 
 
 def _in_force(consent: Consent, now: datetime) -> Problem | None:

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.adapters.part_manifest import read_manifest
 from gateway.crypto.digests import pseudonym
 from gateway.crypto.keys import SigningKey
-from gateway.errors import GatewayError, StorageError, TransferError, TransferLogError, TrustError
+from gateway.errors import ErasedError, GatewayError, StorageError, TransferError, TransferLogError, TrustError
 from gateway.federation.envelope import VerifiedMessage, seal, unseal
 from gateway.federation.framing import RawMessage
 from gateway.federation.message import Content, HttpTarget
@@ -24,6 +24,7 @@ from gateway.model.canonical import b64url, jcs_known
 from gateway.model.documents import Clearance, Confirmation, Consent, Correction, Request, Withdrawal
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
+from gateway.model.scopes import is_agreement_scope, is_rule_scope
 from gateway.model.transfer import Act, Refusal, transfer_id
 from gateway.recognition.agreement import year_capped
 from gateway.recognition.statement import is_statement_scope
@@ -39,12 +40,15 @@ from gateway.transfers.claims import cases_named
 from gateway.transfers.clearing import Clearing
 from gateway.transfers.consents import MOVED
 from gateway.transfers.effects import effect_of
+from gateway.transfers.erasure import PART_ACTS, empty_log
 from gateway.transfers.intake import Asked, Intake, Reader, empty_item
 from gateway.transfers.log_reading import LogReading
+from gateway.transfers.news import NewsNoted
 from gateway.transfers.notes import Noted
 from gateway.transfers.open import Confirmed, Opening, confirm
 from gateway.transfers.own_scopes import OWN_SCOPE_ACTS, OwnScopes
 from gateway.transfers.papers import check_agreement, check_consent, read_identity, read_papers
+from gateway.transfers.part_desk import ordered
 from gateway.transfers.registry import Registry
 from gateway.transfers.rule_acts import RULE_ACTS
 from gateway.transfers.rule_desk import RuleDesk
@@ -105,6 +109,8 @@ class Receiver:
         answer = await self.committer.submit(await self._change(message))
         if answer == MOVED:
             answer = await self.committer.submit(await self._change(message))
+        if message.act == Act.ERASE:
+            await empty_log(self.database)
         return await self.reply(message, answer)
 
     async def _stored(self, message: VerifiedMessage) -> Answer | None:
@@ -122,7 +128,7 @@ class Receiver:
                     return await self._opening(message, secret)
                 case Act.NOTED:
                     return await self._noted(message, secret, wants)
-                case act if act in OWN_SCOPE_ACTS | WORDS | RULE_ACTS:
+                case act if act in OWN_SCOPE_ACTS | WORDS | RULE_ACTS | PART_ACTS:
                     return await self._own_scope(message, secret)
                 case Act.DECLINE if await self._own_scopes.asked(message):
                     return await self._own_scopes.change(message, secret)
@@ -136,15 +142,17 @@ class Receiver:
                 case _:
                     effect = effect_of(message, self.reader.standard, self.ids.jti)
                     contents = await self._kept(message)
-        except (TransferLogError, StorageError):
-            raise
         except GatewayError as error:
+            if isinstance(error, TransferLogError | StorageError) and not isinstance(error, ErasedError):
+                raise
             return RefusedAct(message, secret, Refusal(error.code, error.zh, error.en), error.problems, wants, self._presiding)
         return PartyAct(message, secret, effect, wants, self._presiding, self.ids.jti, contents)
 
     async def _own_scope(self, message: VerifiedMessage, secret: bytes) -> Change:
         if message.act in WORDS:
             return await self.statements.said(message, secret, self._presiding)
+        if message.act in PART_ACTS:
+            return await ordered(message, secret, self.database, self.vault, self.clock, self.ids, self._presiding)
         if message.act in RULE_ACTS:
             return await self.rules.change(message, secret, self._presiding)
         return await self._own_scopes.change(message, secret)
@@ -154,6 +162,8 @@ class Receiver:
             return await self.states.answered(message, secret)
         if is_statement_scope(message.scp):
             return StatementNoted(message, secret)
+        if is_rule_scope(message.scp) or is_agreement_scope(message.scp):
+            return NewsNoted(message, secret)
         return Noted(message, secret, replace(wants, enquiries=wants.transfers))
 
     def _presiding(self, parties: frozenset[str]) -> str | None:

@@ -19,6 +19,8 @@ from gateway.storage.database import Database
 from gateway.storage.rows import RuleRow
 
 SETS_KEPT: Final = 8
+PAGE: Final = 50
+PAGE_MAX: Final = 200
 
 
 def version_of(row: RuleRow) -> Version:
@@ -62,7 +64,10 @@ def current_row(rows: Iterable[RuleRow], accepting: str, programme: str, day: da
 
 
 def rule_json(row: RuleRow, day: date) -> dict[str, Any]:
-    """One version without its file.  `state` is that of `day`: an expired one says so."""
+    """One version without its file.  `state` is that of `day`: an expired one says so.
+
+    `review_in_days` is for published ones: days until the review date, below 0 once it has passed.
+    """
     return {
         "scope": row.scope,
         "id": row.id,
@@ -72,6 +77,7 @@ def rule_json(row: RuleRow, day: date) -> dict[str, Any]:
         "digest": row.digest,
         "effective": row.effective,
         "review": row.review,
+        "review_in_days": (date.fromisoformat(row.review) - day).days if version_of(row).state is RuleState.PUBLISHED else None,
         "proposer": row.proposer,
         "state": version_of(row).state_on(day).value,
         "approvals": row.approvals.split(),
@@ -102,10 +108,19 @@ class RuleShelf:
         row = current_row(await self.rows(), accepting, programme, day)
         return None if row is None else (version_of(row), await self.rule_set(row))
 
-    async def rule_versions(self, day: date, accepting: str = "", id: str = "") -> list[dict[str, Any]]:
-        """`rule_json` of all, or of one accepting bank, or of one set: newest first."""
-        rows = [row for row in await self.rows() if accepting in {"", row.accepting} and id in {"", row.id}]
-        return [rule_json(row, day) for row in reversed(rows)]
+    async def rule_page(self, day: date, accepting: str = "", id: str = "", *, cursor: str = "", most: int = PAGE) -> dict[str, Any]:
+        """`{"rules": […], "next": cursor or None}`: `rule_json` of all, of one accepting bank, or of one set, newest first.
+
+        `cursor` is the `next` of the page before.
+        """
+        before_at, _, before_scope = cursor.partition("|") if cursor else ("9999", "", "")
+        most = max(1, min(most, PAGE_MAX))
+        found = await self._database.fetch(
+            "rules_page", accepting=accepting, id=id, before_at=before_at, before_scope=before_scope, most=most + 1
+        )
+        rows = [RuleRow(*row) for row in found]
+        following = f"{rows[most - 1].proposed_at}|{rows[most - 1].scope}" if len(rows) > most else None
+        return {"rules": [rule_json(row, day) for row in rows[:most]], "next": following}
 
     async def find(self, id: str, version: str, accepting: str = "") -> RuleRow:
         """One version; `accepting` where two banks use one name.  Raises RecognitionError(`recognition.unknown_version`, …)."""

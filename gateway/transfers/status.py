@@ -5,7 +5,7 @@ other case reads as unknown.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,14 @@ from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.acts import Presiding
 from gateway.transfers.agreement_view import agreements_json
 from gateway.transfers.agreements import founding_row
-from gateway.transfers.case import case_json, parties_of, waiting_on
+from gateway.transfers.case import case_json, parties_of
 from gateway.transfers.consent_view import consents_of
 from gateway.transfers.contested import contested_outcomes
 from gateway.transfers.dead_letters import is_dead
 from gateway.transfers.likely import twins_of
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.stuck import held_json, in_order, letter_json
+from gateway.transfers.turns import waiting_on
 
 PAGE_MAX = 200
 STUCK_MAX = 1000
@@ -44,6 +45,8 @@ class Status:
     presiding: Presiding = nobody
     founding: Callable[[], Sequence[Agreement]] = tuple
     """The agreements of the trust file in force."""
+    final_size: Callable[[], Awaitable[int]] | None = None
+    """The size up to which leaves are final; None where that is not known, and then nothing is said of it."""
 
     async def listing(self, member: str, *, state: str = "", cursor: str = "", most: int = 50) -> dict[str, Any]:
         """Newest first.  `member` "" sees all (the centre).  `cursor` is the `next` of the page before."""
@@ -57,7 +60,8 @@ class Status:
         ]
         page = rows[:most]
         following = f"{page[-1].opened_at}|{page[-1].id}" if len(rows) > most else None
-        return {"transfers": [_summary(row) for row in page], "next": following}
+        final = await self._final(row.id for row in page)
+        return {"transfers": [_summary(row) | final[row.id] for row in page], "next": following}
 
     async def show(self, transfer: str, member: str) -> dict[str, Any]:
         """One case whole: items, steps with their leaves, what is owed to whom.  Raises TransferError("transfer.unknown")."""
@@ -79,6 +83,7 @@ class Status:
             "disputed_from": row.disputed_from,
             "unresolved": bool(row.unresolved),
             "presiding_unit": self.presiding(parties_of(row)),
+            **(await self._final([transfer]))[transfer],
             "steps": [_step(seq, index, leaf) for seq, index, leaf in await self.reading.scope(transfer)],
             **await twins_of(self.database, row, items, member),
             "owed": [
@@ -88,6 +93,16 @@ class Status:
                 for each in owed
             ],
         }  # fmt: skip
+
+    async def _final(self, transfers: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """By transfer: whether its newest leaf is final, and up to which size leaves are."""
+        wanted = list(transfers)
+        if self.final_size is None:
+            return {each: {} for each in wanted}
+        size = await self.final_size()
+        rows = await self.database.fetch("log_last_of_scopes", scopes=json.dumps(wanted))
+        last: dict[str, int] = {row[0]: row[1] for row in rows}
+        return {each: {"final": last.get(each, size) < size, "final_size": size} for each in wanted}
 
     async def stuck(self, member: str) -> dict[str, Any]:
         """Held transfers and dead letters: all of them for the centre, for a member those of its own cases and those it presides over.

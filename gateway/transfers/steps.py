@@ -4,6 +4,7 @@ Each is an `Effect` made from documents that were read beforehand: it finds its 
 then moves the case.  Which messages this owes to whom is decided here, in the same change.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -93,11 +94,17 @@ def decide(message: VerifiedMessage, document: Decision, new_jti: NewJti) -> Eff
         tell(case, "decided", new_jti, case.row.source)
         if any(item.state == Verdict.RECOGNISED for item in case.items) or case.unbooked():
             case.move(State.POSTING)
-            return Accepted(("transfer.decided",), facts=told)
+            return Accepted(("transfer.decided",), facts=told, rules=_rules_named(document))
         case.move(case.ended())
-        return Accepted(("transfer.decided", "transfer.settled"), facts=told)
+        return Accepted(("transfer.decided", "transfer.settled"), facts=told, rules=_rules_named(document))
 
     return effect
+
+
+def _rules_named(document: Decision) -> str:
+    """The rules that the decision's items name, sorted, joined by commas; "" where a leaf cannot hold them."""
+    named = ",".join(sorted({item.rule for item in document.items if item.rule}))
+    return named if re.fullmatch(r"[!-~]{1,128}", named) else ""
 
 
 def _deciding(case: Case) -> tuple[ItemRow, ...]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from gateway.errors import StorageError
 from gateway.model.ports import Clock
 from gateway.storage.committer import Decided
 from gateway.storage.database import FencedError, Read, Row, UnreadError, Write
@@ -76,6 +77,9 @@ class Ledger:
         self._planned: tuple[str, ...] = ()
         self._unread: set[str] = set()
         self._unread_learners: set[tuple[str, str, str]] = set()
+        self._unread_flags: set[str] = set()
+        self.stopped = False
+        """While set, no leaf is taken: a witness contradicts this log (TL-40)."""
 
     @property
     def size(self) -> int:
@@ -88,12 +92,14 @@ class Ledger:
         self._registry = None
         self._unread.clear()
         self._unread_learners.clear()
+        self._unread_flags.clear()
         self._tree = await self._reading.tree()
 
     def plan(self, changes: Sequence[Change]) -> Sequence[Read]:
         wants = [change.wants for change in changes]
-        if self._unread or self._unread_learners:  # rare: one outcome of two learners touches two cases; a cap is new
-            wants.append(Wants(transfers=tuple(self._unread), learners=tuple(self._unread_learners)))
+        if self._unread or self._unread_learners or self._unread_flags:  # rare: an outcome touches two cases; a cap is new; a flag follows
+            named = tuple(self._unread), tuple(self._unread_learners), tuple(self._unread_flags)
+            wants.append(Wants(transfers=named[0], learners=named[1], flags=named[2]))
         reads = reads_for(wants, registry=self._registry is None)
         self._planned = tuple(read.name for read in reads)
         return reads
@@ -111,9 +117,14 @@ class Ledger:
         except UnreadError:
             self._unread |= cases_named(view.outcomes.values()) - view.transfers.keys()
             self._unread_learners |= view.unread
+            self._unread_flags |= view.flags.unread
             raise
         if not view.leaves:
             return Decided(view.writes(size), answers, lambda: self._committed(view, None))
+        if self.stopped:
+            raise StorageError(
+                "storage.log_stopped", "存证日志已停止写入,等待核查", "the transfer log is stopped: a witness contradicts it"
+            )
         grown = append(self._tree, [leaf_hash(leaf.data) for leaf in view.leaves])
         writes = [
             *view.writes(grown.state.size),
@@ -129,6 +140,7 @@ class Ledger:
         self._registry = RegistryRows(view.members, view.keys, view.numbers, view.agreements, view.rules)
         self._unread.clear()
         self._unread_learners.clear()
+        self._unread_flags.clear()
         if grown is not None:
             self._keep(grown)
         self._agreed(view.agreements)

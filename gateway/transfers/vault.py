@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.sealing import KeyEncryptionKey, PartKey
-from gateway.errors import StorageError
+from gateway.errors import ErasedError
 from gateway.federation.message import Content
 from gateway.federation.protocol import SECRET_BYTES
 from gateway.model.ports import IdSource
@@ -35,10 +35,10 @@ class Vault:
         return key, PartKeyRow(transfer, transfer, wrapped, at)
 
     async def part_key(self, transfer: str) -> PartKey:
-        """The key of a stored part.  Raises StorageError("storage.erased") when it was destroyed."""
+        """The key of a stored part.  Raises ErasedError("storage.erased") when it was destroyed."""
         rows = await self._database.fetch("part_key_by_id", part_id=transfer)
         if not rows:
-            raise StorageError("storage.erased", "该分件已被删除", "the part has been erased")
+            raise ErasedError("storage.erased", "该分件已被删除", "the part has been erased")
         return self._key.open_part_key(transfer, PartKeyRow(*rows[0]).wrapped)
 
     def seal(

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from gateway.storage.database import Read, Row, UnreadError, Write
+from gateway.storage.part_rows import FateRow
 from gateway.storage.rows import (
     AgreementRow,
     ConsentRow,
@@ -30,6 +31,9 @@ from gateway.storage.rows import (
     StatementRow,
     TransferRow,
 )
+from gateway.storage.selection_row import SelectionRow
+from gateway.transfers.flag_book import FlagBook
+from gateway.transfers.tallies import Tallies
 
 ENDED_OWED = frozenset({"done", "cancelled"})
 
@@ -46,8 +50,13 @@ class Wants:
     learners: tuple[tuple[str, str, str], ...] = ()
     """`(learner, source, accepting)` whose earlier items a cap may be about."""
     statements: tuple[str, ...] = ()
+    fates: tuple[str, ...] = ()
+    """Parts about whose keeping something is ordered."""
+    flags: tuple[str, ...] = ()
+    """Learners (pseudonyms) whose integrity flags this is about."""
     reconciling: str = ""
     """The member whose state digest, and open differences, this is about."""
+    selections: tuple[str, ...] = ()
 
 
 def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
@@ -57,6 +66,7 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
     """
     ids = _wanted(key for want in wants for key in want.transfers)
     reconciling = _wanted(want.reconciling for want in wants if want.reconciling)
+    flags = _wanted(key for want in wants for key in want.flags)
     lists = {
         "messages_by_key": ("keys", _wanted(key for want in wants for key in want.messages)),
         "transfers_by_id": ("ids", ids),
@@ -68,7 +78,11 @@ def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
         "consents_by_key": ("keys", _wanted(key for want in wants for key in want.consents)),
         "enquiries_by_id": ("ids", _wanted(key for want in wants for key in want.enquiries)),
         "items_of_learners": ("learners", _wanted(key for want in wants for key in want.learners)),
+        "flags_of_learners": ("learners", flags),
+        "flag_shelves": ("learners", flags),
+        "fates_by_part": ("ids", _wanted(key for want in wants for key in want.fates)),
         "statements_by_id": ("ids", _wanted(key for want in wants for key in want.statements)),
+        "selections_by_token": ("tokens", _wanted(key for want in wants for key in want.selections)),
         "reconciliations_by_member": ("members", reconciling),
         "differences_open": ("members", reconciling),
     }
@@ -167,8 +181,12 @@ class View:
     brought: dict[tuple[str, str, str], list[Brought]] = field(default_factory=dict)
     unread: set[tuple[str, str, str]] = field(default_factory=set)
     """Whose earlier items turned out to be needed."""
+    flags: FlagBook = field(default_factory=FlagBook)
+    fates: dict[str, FateRow] = field(default_factory=dict)
     leaves: list[LeafDraft] = field(default_factory=list)
     lanes: set[str] = field(default_factory=set)
+    tallies: Tallies = field(default_factory=Tallies)
+    selections: dict[str, SelectionRow] = field(default_factory=dict)
     _new_messages: list[MessageRow] = field(default_factory=list)
     _contents: list[ContentRow] = field(default_factory=list)
     _part_keys: list[PartKeyRow] = field(default_factory=list)
@@ -204,11 +222,14 @@ class View:
             statements={row[0]: StatementRow(*row) for row in read("statements_by_id")},
             reconciling={row[0]: ReconciliationRow(*row) for row in read("reconciliations_by_member")},
             differences={tuple(row[:4]): DifferenceRow(*row) for row in read("differences_open")},
+            selections={row[0]: SelectionRow(*row) for row in read("selections_by_token")},
             proposals={row[0]: ProposalRow(*row) for row in read("proposals_by_transfer")},
             numbers=dict(registry.lanes),
             agreements=registry.agreements,
             rules=registry.rules,
             brought=_brought(read("items_of_learners")),
+            fates={row[0]: FateRow(*row) for row in read("fates_by_part")},
+            flags=FlagBook.load(read("flags_of_learners"), read("flag_shelves")),
             _numbers_before=registry.lanes,
         )
 
@@ -220,8 +241,11 @@ class View:
     def add_message(self, row: MessageRow) -> None:
         self.messages[row.iss, row.jti] = row
         self._new_messages.append(row)
+        self.tallies.answered(row.iss, row.at, row.status)
+        self._put("heard_put", row.iss, (row.iss, row.at))
 
     def put_transfer(self, row: TransferRow) -> None:
+        self.tallies.moved(self.transfers.get(row.id), row)
         self.transfers[row.id] = row
         self._put("transfer_put", row.id, row)
 
@@ -230,6 +254,8 @@ class View:
         self.items[transfer] = tuple(rows)
         for row in rows:
             if row not in before:
+                old = next((each for each in before if each.position == row.position), None)
+                self.tallies.item_changed(self.transfers[transfer], old, row)
                 self._put("item_put", (transfer, row.position), row)
 
     def put_outcome(self, row: OutcomeRow) -> None:
@@ -277,6 +303,10 @@ class View:
         self.proposals[row.transfer] = row
         self._put("proposal_put", row.transfer, row)
 
+    def put_selection(self, row: SelectionRow) -> None:
+        self.selections[row.token] = row
+        self._put("selection_put", row.token, row)
+
     def put_reconciling(self, row: ReconciliationRow) -> None:
         self.reconciling[row.member] = row
         self._put("reconciliation_put", row.member, row)
@@ -289,6 +319,15 @@ class View:
         """Drop the contents of a state digest, and their key."""
         self._put("contents_forget", scope, (scope,))
         self._put("part_key_forget", scope, (scope,))
+
+    def put_fate(self, row: FateRow) -> None:
+        self.fates[row.part_id] = row
+        self._put("fate_put", row.part_id, row)
+
+    def destroy(self, part: str) -> None:
+        """The part's key, and with it whatever is sealed under it; the sealed bytes go too, for they are of no more use."""
+        for statement in ("part_key_forget", "contents_blank", "proposal_forget", "differences_forget"):
+            self._put(statement, part, (part,))
 
     def put_agreement(self, row: AgreementRow) -> None:
         self.agreements = {**self.agreements, row.scope: row}
@@ -337,7 +376,8 @@ class View:
             ("message_add", messages),
             ("part_key_put", self._part_keys),
             ("content_put", self._contents),
-            *((statement, list(rows.values())) for statement, rows in self._changed.items()),
+            *((statement, list(rows.values())) for statement, rows in (*self._changed.items(), *self.flags.changed.items())),
+            ("tally_add", self.tallies.rows()),
             ("log_entry_add", [(leaf.index, leaf.data) for leaf in self.leaves]),
             ("log_key_add", [(leaf.scope, leaf.seq, leaf.iss, leaf.jti, leaf.n, leaf.index) for leaf in self.leaves]),
         ]

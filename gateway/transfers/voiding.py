@@ -30,6 +30,7 @@ def void_items(case: Case, items: Iterable[ItemRow], new_jti: Callable[[], str])
                 changes[item.position] = {"reason": "revoked"}
             case ItemState.RECOGNISED:
                 changes[item.position] = {"state": ItemState.RECALLING.value, "reason": "revoked"}
+                case.stained += (item,)
                 recalling = True
     case.set_items(changes)
     if recalling:

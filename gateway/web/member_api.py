@@ -5,10 +5,13 @@ import asyncio
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.errors import FormatError
+from gateway.errors import FormatError, TransferError
 from gateway.metrics import MESSAGES
+from gateway.model.transfer import Refusal
+from gateway.transfers.evidence_desk import selection_of
 from gateway.transfers.http_message import REPEATED, HttpMessage, check_head, http_message
 from gateway.transfers.receive import Reply
+from gateway.transfers.selection_progress import collect
 from gateway.web.keys import PARTS
 from gateway.web.token import member_of
 
@@ -50,15 +53,35 @@ async def get_transfer(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     shown = await parts.status.show(request.match_info["id"], member_of(request))
     hints = [hint["leaf"] for hint in shown.get("likely_twins", [])]  # they change with other cases, each with a new last leaf
-    etag = f'"{shown["ver"]}-{len(shown["steps"])}{f"-{len(hints)}.{max(hints)}" if hints else ""}"'
+    final = "-final" if shown.get("final") else ""
+    etag = f'"{shown["ver"]}-{len(shown["steps"])}{f"-{len(hints)}.{max(hints)}" if hints else ""}{final}"'
     if request.headers.get("If-None-Match") == etag:
         return web.Response(status=304, headers={"ETag": etag})
     return web.json_response(shown, headers={"ETag": etag})
 
 
+async def get_evidence(request: web.Request) -> web.Response:
+    """`GET /v1/transfers/{id}/evidence?form=full|learner|bare&item=…&field=…&identity=1`: the case as a file that proves itself."""
+    member, query = member_of(request), request.query
+    selection = selection_of(
+        query.get("form", "full"), query.getall("item", []), query.getall("field", []), identity=query.get("identity", "") == "1"
+    )
+    bundle = await request.app[PARTS].evidence.take(request.match_info["id"], member, selection)
+    return web.json_response(bundle, headers={"Cache-Control": "no-store"})
+
+
 async def get_stuck(request: web.Request) -> web.Response:
     """`GET /v1/dlq`: held transfers and dead letters of the asker's cases, and of those it presides over."""
     return web.json_response(await request.app[PARTS].status.stuck(member_of(request)))
+
+
+async def get_selection(request: web.Request) -> web.Response:
+    """`GET /v1/selections/{token}`: a released selection, for the presiding unit that is to sign its orders."""
+    parts = request.app[PARTS]
+    found = await collect(parts.centre.selections, member_of(request), request.match_info["token"])
+    if isinstance(found, Refusal):
+        raise TransferError(found.code, found.zh, found.en)
+    return web.json_response(found)
 
 
 async def get_agreements(request: web.Request) -> web.Response:
@@ -67,10 +90,15 @@ async def get_agreements(request: web.Request) -> web.Response:
 
 
 async def get_rules(request: web.Request) -> web.Response:
-    """`GET /v1/rules`: every version of every rule set, newest first; rules are public among members."""
+    """`GET /v1/rules`: every version of every rule set, newest first, a page at a time; rules are public among members."""
     member_of(request)
     parts, query = request.app[PARTS], request.query
-    return web.json_response({"rules": await parts.rules.rule_versions(parts.today(), query.get("accepting", ""), query.get("id", ""))})
+    most = query.get("limit", "50")
+    page = await parts.rules.rule_page(
+        parts.today(), query.get("accepting", ""), query.get("id", ""), cursor=query.get("cursor", "")[:256],
+        most=int(most) if most.isdecimal() and len(most) < 5 else 50,
+    )  # fmt: skip
+    return web.json_response(page)
 
 
 async def get_rule(request: web.Request) -> web.Response:
@@ -94,6 +122,19 @@ async def post_quote(request: web.Request) -> web.Response:
 async def get_consents(request: web.Request) -> web.Response:
     """`GET /v1/consents`: the consents that the asker holds as facing bank."""
     return web.json_response(await request.app[PARTS].status.consents(member_of(request), request.query.get("cursor", "")[:256]))
+
+
+async def get_integrity(request: web.Request) -> web.Response:
+    """`GET /v1/integrity?transfer=…`, `?consent=…` or neither: flags in a case, under a consent, or one's own.  Each read is a leaf."""
+    reads, member, query = request.app[PARTS].integrity, member_of(request), request.query
+    transfer, consent = query.get("transfer", "")[:64], query.get("consent", "")[:64]
+    if transfer and consent:
+        raise TransferError("transfer.bad_document", "transfer 与 consent 只能写一项", "ask by a transfer or by a consent, not by both")
+    if consent:
+        return web.json_response(await reads.under_consent(member, consent))
+    if transfer:
+        return web.json_response(await reads.of_case(member, transfer))
+    return web.json_response(await reads.own(member, query.get("cursor", "")[:256]))
 
 
 async def get_outcomes(request: web.Request) -> web.Response:

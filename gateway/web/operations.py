@@ -4,7 +4,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
-from gateway.metrics import BATCH_CHANGES, BUILD, CONTESTED, DEAD_LETTERS, LOG_SIZE, OWED, REGISTRY, STATEMENTS, TRANSFERS
+from gateway.metrics import BATCH_CHANGES, BUILD, CONTESTED, DEAD_LETTERS, LOG_FINAL, LOG_SIZE, OWED, REGISTRY, STATEMENTS, TRANSFERS
 from gateway.web.keys import PARTS
 
 BUILD.labels(__version__).set(1)
@@ -20,6 +20,8 @@ async def readyz(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     if not parts.ready.is_set():
         return web.Response(status=503, text="starting\n")
+    if not parts.log_open():
+        return web.Response(status=503, text="a witness contradicts the transfer log: nothing is taken until that is settled\n")
     if not parts.clocks_agree():
         return web.Response(status=503, text="wall clock and monotonic clock disagree: deadlines stand still\n")
     await parts.reading.head()
@@ -34,6 +36,7 @@ async def metrics(request: web.Request) -> web.Response:
     """Gauges are read when asked for, from the database, so they cannot drift."""
     parts = request.app[PARTS]
     LOG_SIZE.set(parts.ledger.size)
+    LOG_FINAL.set(await parts.finality.size())
     committer = parts.receiver.committer
     BATCH_CHANGES.set(committer.changes / committer.batches if committer.batches else 0)
     transfers, owed, letters = await parts.status.counts(), await parts.status.owed_counts(), await parts.status.dead_letter_counts()

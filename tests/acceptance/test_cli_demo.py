@@ -1,6 +1,5 @@
 """`ceg demo` as a stranger runs it: one document, everything adds up, and what it saves proves itself offline."""
 
-import base64
 import json
 import os
 import signal
@@ -10,14 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-
-from gateway.crypto.digests import salted_digest
-from gateway.crypto.keys import verify_ed25519
-from gateway.federation.trust_json import read_trust
-from gateway.model.canonical import unb64url
-from gateway.transferlog.checkpoint import Verifier, decode_vkey
-from gateway.transferlog.leaf import parse_leaf
-from gateway.transferlog.proof import verify_receipt_proof
+from support.nodes import ceg as in_process
 
 pytestmark = pytest.mark.acceptance
 CEG = (sys.executable, "-c", "from gateway.cli.main import main; main()")
@@ -44,22 +36,20 @@ def test_demo_when_headless_then_sums_hold_and_saved_evidence_proves_itself(tmp_
 
     audit = ceg("log", "verify", "--dir", out / "log", "--trust-file", out / "trust.json", "--json")
     assert (audit.returncode, json.loads(audit.stdout)["size"]) == (0, found["transfer_log"]["size"]), audit.stdout
-    verifiers = [Verifier(decode_vkey(read_trust((out / "trust.json").read_bytes()).gateway.log_vkey), verify_ed25519)]
     bundles = sorted((out / "bundles").iterdir())
     assert len(bundles) == transfers["settled"]
     for file in bundles:
-        bundle = json.loads(file.read_text("utf-8"))
-        opened = {
-            salted_digest(unb64url(content["secret"]), base64.b64decode(content["data"]))
-            for message in bundle["messages"]
-            for content in message["contents"]
-        }
-        for each in bundle["leaves"]:
-            raw = unb64url(each["leaf"])
-            verify_receipt_proof(raw, each["proof"], verifiers)
-            leaf = parse_leaf(raw)
-            if leaf.type != "transfer.refused":  # what was refused is not kept
-                assert {sd for _, sd, _ in leaf.content} <= opened
+        found = in_process("verify", file, "--trust", out / "trust.json", "--json").document
+        assert (found["verified"], found["final"], found["state"]) == (True, True, "settled"), found["findings"]
+    file = bundles[0]
+    ran = ceg("verify", file, "--trust", out / "trust.json", "--registry-key", out / "registry.jwk.json", "--dir", out / "log")
+    assert ran.returncode == 0, ran.stdout
+    assert "证据成立" in ran.stdout
+    raw = file.read_bytes()
+    for bent in (raw[:-9], raw.replace(b'"final": true', b'"final": false'), raw.replace(b'"index": ', b'"index": 1', 1)):
+        assert bent != raw
+        (out / "bent.json").write_bytes(bent)
+        assert in_process("verify", out / "bent.json", "--trust", out / "trust.json").code == 6
 
     again = ceg("demo", "--headless", "--json", "--save", out)
     assert (again.returncode, json.loads(again.stderr)["code"]) == (8, "cli.file_exists")

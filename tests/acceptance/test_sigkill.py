@@ -170,7 +170,7 @@ def check_folder(node: Node, load: Load, audited: int) -> int:
         report = found.audit(node.trust)
         assert report.ok, report.finding
         check_books(found)
-        stored = {row[0]: row for row in found.rows("SELECT jti, status, answer, leaf FROM message WHERE act <> 'token'")}
+        stored = {row.jti: (row.jti, row.status, row.answer, row.leaf) for row in found.answers() if row.act != "token"}
         leaves = found.rows("SELECT iss, jti, n, COUNT(*) FROM log_key GROUP BY iss, jti, n HAVING COUNT(*) > 1")
         assert leaves == []
         for message, status, body in load.answered.values():

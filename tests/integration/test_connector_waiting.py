@@ -112,6 +112,12 @@ async def test_case_when_amended_while_it_lies_then_verified_anew_and_decided_ov
         said = await banks.connectors[SOURCE].say(
             Act.AMEND, opened.scope, Correction("other", "成绩更正", records), bank.part(learner, records)
         )
+
+        async def amended() -> bool:
+            row = await banks.connectors[SOURCE].store.message(said.jti)
+            return row is not None and row.state == "done"
+
+        await banks.work(SOURCE, until=amended)  # before the bank decides: over the earlier part it would be right as well
         banks.banks[ACCEPTING].signed = True
         await banks.work(SOURCE, ACCEPTING, until=lambda: stands(banks, opened.scope, "settled"))
         decided = [row for row in await banks.connectors[ACCEPTING].store.of_transfer(opened.scope) if row.act == "decide"][-1]

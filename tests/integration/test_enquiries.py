@@ -332,7 +332,7 @@ async def test_answer_when_proven_then_its_digest_is_the_leafs(tmp_path: Path) -
         made = await asked(world)
         heard = await made.do(ASKED, "list")
         secret = unb64url(heard.body["receipt"]["answer_secret"])
-        row = found.rows("SELECT answer FROM message WHERE jti = ?", heard.body["jti"])[0][0]
+        row = next(each.answer for each in found.answers() if each.jti == heard.body["jti"])
         assert found.leaves()[-1].answer == salted_digest(secret, row)
 
 

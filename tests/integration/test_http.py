@@ -19,6 +19,8 @@ from gateway.crypto.keys import verify_ed25519
 from gateway.federation.channels.https import HttpsChannel
 from gateway.federation.message import HttpTarget
 from gateway.transferlog.checkpoint import Verifier, decode_vkey, open_checkpoint
+from gateway.transferlog.merkle import leaf_hash
+from gateway.transferlog.tiles import write_bundle
 
 SH = (SAMPLES / "shanghai" / "samples" / "good" / "sh.json").read_bytes()
 SH_RECORDS = ("SHC20230098812", "SHC20230098813", "SHZ2022551201", "SHT2024000917")
@@ -151,6 +153,36 @@ async def test_log_when_read_over_http_then_checkpoint_opens_and_entries_need_a_
             assert response.status == 401
         async with here.session.get(base + "/log/tile/0/../../etc/passwd") as response:
             assert response.status == 404
+
+
+async def test_log_tiles_when_fetched_then_their_headers_say_what_may_be_kept_and_bundles_are_for_members_alone(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        base, size = here.addresses.member_api + "/log", here.world.gateway.ledger.size
+        members = {"Authorization": f"Bearer {(await here.token('CN-34'))[1]['access_token']}"}
+        leaves = await here.world.gateway.receiver.reading.entries(0, size)
+        forever, octets = "max-age=31536000, immutable", "application/octet-stream"
+        for path, headers, kept, kind, body in (
+            ("/checkpoint", {}, "no-cache", "text/plain", None),
+            (f"/checkpoints/{size}", {}, "no-cache", "text/plain", None),
+            (f"/tile/0/000.p/{size}", {}, f"public, {forever}", octets, b"".join(map(leaf_hash, leaves))),
+            ("/tile/0/000.p/1", {}, f"public, {forever}", octets, leaf_hash(leaves[0])),
+            (f"/tile/entries/000.p/{size}", members, f"private, {forever}", octets, write_bundle(leaves)),
+            ("/tile/entries/000.p/1", members, f"private, {forever}", octets, write_bundle(leaves[:1])),
+        ):
+            async with here.session.get(base + path, headers=headers) as response:
+                said = (response.status, response.headers["Cache-Control"], response.content_type, response.headers.get("Content-Encoding"))
+                assert said == (200, kept, kind, None), path
+                assert body in (None, await response.read()), path
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+        # What is not there yet will be there: nobody may keep that answer, or the refusal of a bundle.
+        for path, headers, status in (
+            (f"/tile/0/000.p/{size + 1}", {}, 404), ("/tile/0/000", {}, 404), ("/tile/0/000.p/0", {}, 404), ("/tile/0/001.p/1", {}, 404),
+            ("/tile/1/000.p/1", {}, 404), (f"/tile/0/000.p/0{size}", {}, 404), (f"/checkpoints/{size + 1}", {}, 404),
+            (f"/tile/entries/000.p/{size + 1}", members, 404), ("/tile/entries/000", members, 404),
+            (f"/tile/entries/000.p/{size}", {}, 401), (f"/tile/entries/000.p/{size}", {"Authorization": "Bearer x"}, 401),
+        ):  # fmt: skip
+            async with here.session.get(base + path, headers=headers) as response:
+                assert (response.status, response.headers.get("Cache-Control")) == (status, "no-store"), path
 
 
 async def test_health_when_asked_then_ready_and_metrics_named(tmp_path: Path) -> None:

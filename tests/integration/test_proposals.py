@@ -1,6 +1,8 @@
 """An estimate by the accepting bank's own rules comes with the case; the decision names it, and says why where it is another one."""
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,10 +12,12 @@ import pytest
 from support.auditor import shanghai_part
 from support.proposals import PROGRAMME, in_force, management, programmes
 from support.region import World, region
-from support.rules import ROOT, catalogue, codes, rule
+from support.rules import CAPS, HEAD, ROOT, catalogue, codes, programme, rule, rule_set
 from support.ruling import Draft, Hands
 from support.stages import ACCEPTING, SOURCE, Stage, owed, stage
 
+from gateway.client.bank import OpenItem
+from gateway.client.proposed import by_proposal
 from gateway.errors import SettingsError
 from gateway.mapping.documents import write
 from gateway.model.documents import Decision, DecisionItem, Verdict, Withdrawal
@@ -22,6 +26,7 @@ from gateway.model.units import Credits
 from gateway.recognition.catalogue_load import load_folder
 from gateway.recognition.proposal import in_short, read_proposal
 from gateway.settings import Settings
+from gateway.transfers.recognised import by_category, groups_of
 
 
 async def delivered(world: World) -> Stage:
@@ -152,6 +157,63 @@ async def test_estimate_when_the_learner_was_recognised_before_then_that_counts_
         await made.do(ACCEPTING, "decide", contents=deciding(made, proposed(made), estimate=made.sds["proposal"]))
         again = await delivered(world)
         assert sorted(proposed(again).values()) == [("recognised", "2.0"), ("refused", "0.0")]
+
+
+async def followed(world: World) -> Stage:
+    """A case decided exactly as its estimate says: courses and rule named, as a connector writes it."""
+    made = await delivered(world)
+    found = by_proposal(read_proposal(made.proposal), [OpenItem(record, "COURSE", None) for record in made.records])
+    assert found is not None
+    document = Decision(PROGRAMME, made.world.clock.now(), "reviewer", found, estimate=made.sds["proposal"])
+    await made.do(ACCEPTING, "decide", contents=[("decision", write(document))])
+    return made
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_estimate_when_the_course_was_recognised_before_then_not_twice_unless_that_decision_is_erased(
+    tmp_path: Path, kept: bool
+) -> None:
+    """PR-294, PR-323."""
+    async with region(tmp_path) as world:
+        in_force(world, management())
+        made = await followed(world)
+        if not kept:
+            with closing(sqlite3.connect(world.folder / "data" / "gateway.db")) as database, database:
+                database.execute("DELETE FROM part_key WHERE part_id = ?", (made.transfer,))
+        again = await delivered(world)
+        items = read_proposal(again.proposal).items.values()
+        expected = [("0.0", "recognised_before")] * 2 if kept else [("0.0", "highest_only"), ("4.0", "content_equivalent")]
+        assert sorted((str(item.credits), item.reason) for item in items) == expected
+        assert not kept or all("先前已认定" in item.words.zh for item in items)
+
+
+async def test_estimate_when_categories_were_used_before_then_their_caps_are_so_much_smaller(tmp_path: Path) -> None:
+    """PR-294, PR-323.  The category's cap of 6.0 has 4.0 used by the first case, for another course of the same category."""
+    rules = "".join(rule(name, course, title=["管理学基础"]) for name, course in (("one", "XZ004"), ("other", "XZ002")))
+    limits = f'{CAPS}[caps.category_credits]\n"专业基础课" = "6"\n'
+    async with region(tmp_path) as world:
+        in_force(world, rule_set(rules, head=HEAD.replace("CN-34", ACCEPTING), caps=limits))
+        first = await followed(world)
+        assert sum(item.credits for item in read_proposal(first.proposal).items.values()) == Decimal("4.0")
+        found = read_proposal((await delivered(world)).proposal)
+        assert {cap["name"]: cap["limit"] for cap in found.estimate["caps"]}["专业基础课"] == "2.0"
+        assert [(item.courses, item.credits) for item in found.items.values() if item.credits] == [(("XZ002",), Decimal("2.0"))]
+
+
+def test_earlier_decisions_when_added_up_then_by_category_and_group_whatever_the_version() -> None:
+    """PR-294."""
+
+    def decided(courses: str, awarded: str, by: str) -> DecisionItem:
+        size = Credits(Decimal(1))
+        return DecisionItem("r", Verdict.RECOGNISED, size, awarded, "credit", courses, "content_equivalent", by, "", "")
+
+    target = programme(("A/甲", "4"), ("B/乙", "3"))
+    told = (("A B", "5.5", "test@0/grouped"), ("B", "2", "other@1/grouped2"), ("Z", "9", "by hand"), ("A", "优", ""))
+    items = [decided(*each) for each in told]
+    assert by_category(items, target) == {"甲": Decimal(4), "乙": Decimal("3.5")}
+    group = '[[group]]\nid = "g"\nzh = "组"\nen = "group"\nreason = "equal_content"\n'
+    rules = rule_set(group + rule("grouped", "A", more='group = "g"') + rule("grouped2", "B"))
+    assert set(groups_of(items, rules)) == {"g"}
 
 
 async def test_rules_when_published_by_signed_acts_then_the_next_case_brings_their_estimate(tmp_path: Path) -> None:

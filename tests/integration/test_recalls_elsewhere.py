@@ -75,7 +75,8 @@ async def test_revoke_when_the_number_was_recognised_in_another_case_then_recall
         old, new = await number_settled_elsewhere(world, found)
         await void(old, old.item.record)
         assert (new.item.state, new.item.reason, new.outcome.state) == ("recalling", "revoked", "revoked")
-        first, second = (leaf for leaf in found.leaves()[-2:])
+        first, second, third = found.leaves()[-3:]
+        assert (third.type, third.cause, third.n) == ("integrity.flagged", (first.scope, first.seq), 2), "what was recognised is flagged"
         assert (first.scope, first.type, first.n) == (old.transfer, "record.revoked", 0)
         assert (second.scope, second.type, second.cause, second.n) == (new.transfer, "record.revoked", (first.scope, first.seq), 1)
         assert found.transfer(new.transfer).deadline is not None, "the recall's clock"

@@ -143,7 +143,7 @@ async def test_approval_when_judged_by_ones_own_catalogue_then_findings_stop_it(
 
 
 async def test_api_when_asked_with_a_token_then_bytes_and_their_tag_and_nothing_without_one(tmp_path: Path) -> None:
-    """PR-269."""
+    """PR-269, PR-322."""
     file = tmp_path / "new.toml"
     file.write_bytes(draft().data)
     async with desk(tmp_path) as here, aiohttp.ClientSession() as session:
@@ -162,9 +162,17 @@ async def test_api_when_asked_with_a_token_then_bytes_and_their_tag_and_nothing_
             assert (answer.content_type, tag) == ("application/toml", f'"{draft().digest}"')
         async with session.get(url, headers=bearer | {"If-None-Match": tag}) as answer:
             assert answer.status == 304
-        for query, number in (("", 1), (f"?accepting={ACCEPTING}&id=test", 1), (f"?accepting={THIRD}", 0), ("?id=other", 0)):
+        for query, number in (
+            ("", 1),
+            ("?limit=1", 1),
+            ("?cursor=2000%7Crule:0", 0),
+            (f"?accepting={ACCEPTING}&id=test", 1),
+            (f"?accepting={THIRD}", 0),
+            ("?id=other", 0),
+        ):
             async with session.get(here.url + "/v1/rules" + query, headers=bearer) as answer:
-                assert len((await answer.json())["rules"]) == number
+                page = await answer.json()
+                assert (len(page["rules"]), page["next"]) == (number, None)
 
 
 @pytest.mark.parametrize("act", ["test", "propose", "approve", "publish", "withdraw", "list", "fetch"])

@@ -137,7 +137,7 @@ async def test_message_when_sent_again_then_the_stored_answer(tmp_path: Path) ->
 
 
 async def test_version_when_withdrawn_then_no_longer_current_and_no_older_one_revives(tmp_path: Path) -> None:
-    """PR-267."""
+    """PR-267, PR-322."""
     async with region(tmp_path) as world:
         shelf = RuleShelf(world.gateway.database, world.gateway.tools.mapper.codes)
 
@@ -160,10 +160,14 @@ async def test_version_when_withdrawn_then_no_longer_current_and_no_older_one_re
         assert (await holds(now), await holds(now - timedelta(days=1))) == (None, "3"), "what held yesterday held"
         restored = await Hands(world, Draft("4", effective=now, restores="1")).published()
         assert (await holds(now), (await restored.row()).restores) == ("4", "1")
-        listed = await shelf.rule_versions(now, ACCEPTING, "test")
+        listed, cursor = list[Any](), ""
+        for most in (1, 2, 2):
+            page = await shelf.rule_page(now, ACCEPTING, "test", cursor=cursor, most=most)
+            listed, cursor = listed + page["rules"], page["next"] or ""
         assert [(each["version"], each["state"]) for each in listed] == [
             ("4", "published"), ("3", "withdrawn"), ("2", "withdrawn"), ("1", "published"),
         ]  # fmt: skip
+        assert not cursor
 
 
 BAD: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {

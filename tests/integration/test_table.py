@@ -17,7 +17,7 @@ HERE = [act for act in Act if act not in ELSEWHERE]
 OWN_SCOPES = {
     "enquire", "list", "consent", "consent-withdraw", "clear", "agreement-propose", "agreement-sign", "agreement-suspend",
     "agreement-resume", "agreement-end", "statement-sign", "statement-dispute", "rule-propose", "rule-approve", "rule-publish",
-    "rule-withdraw",
+    "rule-withdraw", "erase", "legal-hold", "legal-release", "flag", "flag-appeal", "flag-uphold", "flag-lift", "flag-escalate",
 }  # fmt: skip
 """These have scopes of their own; in a transfer nobody has a role for them."""
 STEPS = {

@@ -1,16 +1,25 @@
 """Each checker says so when what it watches does not hold: one run's evidence, spoiled in one place at a time."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.region import region as world_of
+from support.region import tools
+from support.stages import stage
 
+from gateway.crypto.sealing import KeyEncryptionKey
+from gateway.model.transfer import State
 from gateway.simulator import checkers, region
 from gateway.simulator.checkers import CHECKERS, check_all
 from gateway.simulator.faults import HOURS
 from gateway.simulator.forgetting import Lost
 from gateway.simulator.log_checkers import change_found
+from gateway.simulator.rebuilding import differing
 from gateway.simulator.scenario import run
 from gateway.simulator.testimony import Evidence
 from gateway.storage.rows import DifferenceRow
@@ -105,6 +114,8 @@ SPOILS: dict[str, Callable[[Evidence], Evidence]] = {
     "nothing_decided_twice": lambda evidence: with_leaves(evidence, replace(leaf_of(evidence, "transfer.decided"), seq=99)),
     "no_outcome_twice": held_by_two,
     "losses_named": lambda evidence: replace(evidence, lost=[*evidence.lost, Lost("CN-31", 99, "A" * 22)]),
+    "counts_agree": lambda evidence: replace(evidence, miscounted=["reached/2026-11-02/CN-31/CN-32/settled"]),
+    "log_rebuilds": lambda evidence: replace(evidence, differing=["transfer abababab: state is posting, by the log settled"]),
     "credits_conserved": other_totals,
     "banks_agree": another_award,
     "by_the_table": another_way,
@@ -138,6 +149,26 @@ def test_personal_values_when_in_leaf_or_file_then_found(evidence: Evidence, fie
     assert checkers.nothing_personal(replace(evidence, stored=b"..." + value)) != []
     leaves = [*evidence.export.leaves, value]
     assert checkers.nothing_personal(replace(evidence, export=replace(evidence.export, leaves=leaves))) != []
+
+
+async def test_rebuilding_when_a_row_is_changed_by_hand_then_the_difference_is_named(tmp_path: Path) -> None:
+    async with world_of(tmp_path) as world:
+        case = await stage(world, State.SETTLED)
+        file, size = world.folder / "data" / "gateway.db", world.gateway.ledger.size
+        key = KeyEncryptionKey.load(world.folder / "keys" / "master.key")
+        leaves = await world.gateway.receiver.reading.entries(0, size)
+        assert await differing(file, key, tools().standard, leaves) == []
+        for statement, said in (
+            ("UPDATE transfer SET state = 'posting'", f"transfer {case.transfer[:8]}: state is posting, by the log settled"),
+            ("UPDATE transfer SET state = 'settled'", ""),
+            ("UPDATE item SET state = 'refused' WHERE position = 0", "state is refused, by the log recognised"),
+            ("UPDATE item SET state = 'recognised' WHERE position = 0", ""),
+            ("UPDATE outcome SET state = 'reserved'", "outcome "),
+        ):
+            with closing(sqlite3.connect(file)) as hand, hand:
+                hand.execute(statement)
+            told = await differing(file, key, tools().standard, leaves)
+            assert any(said in each for each in told) if said else told == [], (statement, told)
 
 
 def test_log_when_shorter_than_a_head_that_was_seen_then_found(evidence: Evidence) -> None:

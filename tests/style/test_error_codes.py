@@ -11,7 +11,9 @@ from gateway.cli.faults import CliError
 from gateway.federation.protocol import STATUS, status_of
 from gateway.transferlog.leaf import TYPES
 
-BRANCHES = "format|record|mapping|recognition|catalogue|standard|trust|consent|transfer|peer|transferlog|storage|settings|cli"
+BRANCHES = (
+    "format|record|mapping|recognition|catalogue|standard|trust|consent|transfer|peer|transferlog|evidence|erase|storage|settings|cli"
+)
 CODE = re.compile(rf"(?:{BRANCHES})\.[a-z0-9_]*[a-z0-9]")
 OTHER_NAMES = {"trust.json"}
 BOTH = {"consent.withdrawn"}

@@ -8,7 +8,7 @@ import re
 import pytest
 from support.tree import ROOT, files, text_of
 
-SERIES = {"PR": "protocol.md", "EN": "protocol-envelope.md", "TL": "transfer-log.md", "TR": "transports.md"}
+SERIES = {"EV": "evidence.md", "PR": "protocol.md", "EN": "protocol-envelope.md", "TL": "transfer-log.md", "TR": "transports.md"}
 
 
 def numbers(series: str) -> list[int]:

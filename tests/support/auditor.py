@@ -17,12 +17,14 @@ from support.region import Heard, Message, World
 
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.keys import verify_ed25519
+from gateway.crypto.sealing import KeyEncryptionKey
 from gateway.errors import TrustError
 from gateway.federation.envelope import VerifiedMessage, open_envelope, unseal
 from gateway.federation.message import RawContent
 from gateway.federation.registry import TrustFile
 from gateway.model.canonical import jcs, unb64url
-from gateway.storage.rows import ItemRow, OutcomeRow, TransferRow
+from gateway.storage.rows import ItemRow, MessageRow, OutcomeRow, TransferRow
+from gateway.storage.sealed_rows import Opener
 from gateway.transferlog.audit import AuditReport, LogSource, audit
 from gateway.transferlog.checkpoint import Checkpoint, Verifier, decode_vkey
 from gateway.transferlog.continuity import Fault
@@ -37,13 +39,16 @@ BUSINESS = {
     "item": "SELECT * FROM item ORDER BY transfer, position",
     "outcome": "SELECT * FROM outcome ORDER BY nf",
     "content": "SELECT iss, jti, name, transfer, sd FROM content ORDER BY iss, jti, name",
-    "part_key": "SELECT * FROM part_key ORDER BY part_id",
+    "part_key": "SELECT * FROM part_key WHERE transfer <> '' ORDER BY part_id",
     "owed": "SELECT * FROM owed ORDER BY jti",
     "consent": "SELECT * FROM consent ORDER BY controller, id",
     "enquiry": "SELECT * FROM enquiry ORDER BY id",
     "agreement": "SELECT * FROM agreement ORDER BY scope",
     "rule_version": "SELECT * FROM rule_version ORDER BY scope",
     "rule_file": "SELECT * FROM rule_file ORDER BY scope",
+    "flag": "SELECT * FROM flag ORDER BY scope",
+    "flag_shelf": "SELECT * FROM flag_shelf ORDER BY learner",
+    "flag_consent": "SELECT * FROM flag_consent ORDER BY scope",
     "member": "SELECT * FROM member ORDER BY member",
     "member_key": "SELECT * FROM member_key ORDER BY kid",
 }
@@ -54,6 +59,8 @@ class Books:
     """The database file, read beside the running gateway."""
 
     def __init__(self, file: Path) -> None:
+        master = file.parents[1] / "keys" / "master.key"
+        self._opener = Opener(KeyEncryptionKey.load(master) if master.is_file() else None)
         self._connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
 
     def close(self) -> None:
@@ -67,14 +74,25 @@ class Books:
         found = {table: self.rows(sql) for table, sql in BUSINESS.items()}
         return found | {table: self.rows(f"SELECT COUNT(*) FROM {table}") for table in COUNTED}
 
+    def opened(self, query: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows as the named query gives them, what is sealed in them open: `sql` takes the part's key as its last column."""
+        return self._opener.rows(query, self.rows(sql, *values))
+
+    def answers(self) -> list[MessageRow]:
+        """Every stored answer."""
+        sql = "SELECT m.*, p.wrapped FROM message m LEFT JOIN part_key p ON p.part_id = m.part_id ORDER BY m.iss, m.jti"
+        return [MessageRow(*row) for row in self.opened("messages_by_key", sql)]
+
     def transfer(self, id: str) -> TransferRow:
-        return TransferRow(*self.rows("SELECT * FROM transfer WHERE id = ?", id)[0])
+        return next(row for row in self.transfers() if row.id == id)
 
     def transfers(self) -> list[TransferRow]:
-        return [TransferRow(*row) for row in self.rows("SELECT * FROM transfer")]
+        sql = "SELECT t.*, p.wrapped FROM transfer t LEFT JOIN part_key p ON p.part_id = t.id"
+        return [TransferRow(*row) for row in self.opened("transfers_by_id", sql)]
 
     def items(self, transfer: str) -> list[ItemRow]:
-        return [ItemRow(*row) for row in self.rows("SELECT * FROM item WHERE transfer = ? ORDER BY position", transfer)]
+        sql = "SELECT i.*, p.wrapped FROM item i LEFT JOIN part_key p ON p.part_id = i.transfer WHERE i.transfer = ? ORDER BY i.position"
+        return [ItemRow(*row) for row in self.opened("items_by_transfer", sql, transfer)]
 
     def outcomes(self) -> list[OutcomeRow]:
         return [OutcomeRow(*row) for row in self.rows("SELECT * FROM outcome")]

@@ -153,10 +153,10 @@ async def pushed(world: World, found: Books, person: Identity, accepting: str, n
     return Claimant(world, found, person, accepting, heard.body["transfer"], records_of(name), heard.body)
 
 
-async def pulled(world: World, found: Books, person: Identity, accepting: str, name: str) -> Claimant:
+async def pulled(world: World, found: Books, person: Identity, accepting: str, name: str, **changes: Any) -> Claimant:
     """The learner applied at the accepting bank; the source bank was asked and has confirmed."""
     records = records_of(name)
-    heard = await world.send(world.request(SOURCE, accepting, records, identity=person))
+    heard = await world.send(world.request(SOURCE, accepting, records, identity=person, **changes))
     case = Claimant(world, found, person, accepting, heard.body["transfer"], records)
     (fetch,) = await case.owed(SOURCE)
     contents = [

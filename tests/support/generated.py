@@ -38,6 +38,8 @@ def toml_value(value: Any) -> str:
             return "true" if value else "false"
         case int() | float():
             return str(value)
+        case dict():
+            return "{" + ", ".join(f'"{key}" = {toml_value(each)}' for key, each in value.items()) + "}"
         case _:
             return f'"{value}"'
 

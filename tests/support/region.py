@@ -148,12 +148,13 @@ class World:
         identity: Identity = PERSON,
         consent: Mapping[str, Any] | None = None,
         accounts: Mapping[str, str] | None = None,
+        programme: str = "120402",
         **claims: Any,
     ) -> Message:
         """A request as the facing bank would send it: pushed with a part, else pulled."""
         facing = source if part is not None else accepting
         asked = Request(
-            source=source, accepting=accepting, facing=facing, programme_code="120402", programme_name="行政管理", purpose="recognition",
+            source=source, accepting=accepting, facing=facing, programme_code=programme, programme_name="行政管理", purpose="recognition",
             records=tuple(records), accounts=accounts or {}, applied_at=self.clock.now(),
         )  # fmt: skip
         contents = [

@@ -73,7 +73,8 @@ async def handed(world: World, member: str) -> Hands:
 
 
 def row_of(found: Books, scope: str = SCOPE) -> StatementRow:
-    (values,) = found.rows("SELECT * FROM statement WHERE id = ?", scope)
+    sql = "SELECT s.*, p.wrapped FROM statement s LEFT JOIN part_key p ON p.part_id = s.id WHERE s.id = ?"
+    (values,) = found.opened("statements_by_id", sql, scope)
     return StatementRow(*values)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOT_OURS = frozenset({"__pycache__", "build", "dist", "var", "node_modules"})
+NOT_OURS = frozenset({"__pycache__", "build", "dist", "var", "node_modules", "vendor"})
 DOTTED_OURS = frozenset({".ci", ".gitignore", ".dockerignore"})
 
 

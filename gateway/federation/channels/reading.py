@@ -37,6 +37,10 @@ class ReadingChannel:
         """Raises PeerUnavailableError (`peer.unavailable`), PeerError (`peer.off_protocol`)."""
         return await self._ask("GET", url, {"Authorization": f"Bearer {token}"}, None)
 
+    async def get_public(self, url: str) -> ReadAnswer:
+        """As `get`, without saying who asks."""
+        return await self._ask("GET", url, {}, None)
+
     async def post_form(self, url: str, form: dict[str, str]) -> ReadAnswer:
         """As `get`."""
         return await self._ask("POST", url, {}, form)

@@ -144,3 +144,49 @@ INSERT INTO opened_for VALUES (?, ?, ?)
 -- name: opened_for
 -- The case that was opened because of this.
 SELECT transfer FROM opened_for WHERE cause = :cause AND subject = :subject
+
+-- name: cases_listed
+-- Cases as the inbox shows them: in these states, of one source bank where one is named, only those whose turn is this bank's where asked;
+-- the earliest deadline first.
+SELECT * FROM bank_case
+WHERE state IN (SELECT value FROM json_each(:states)) AND (:source = '' OR source = :source)
+  AND (:turn = '' OR EXISTS (SELECT 1 FROM json_each(bank_case.body, '$.waiting_on') w WHERE w.value = :turn))
+ORDER BY COALESCE(body ->> 'deadline', '9999'), transfer LIMIT :most
+
+-- name: cases_counted
+-- How many cases by state and by the part this bank has in them, and in how many it is its turn.
+SELECT state, CASE :member WHEN accepting THEN 'accepting' WHEN source THEN 'source' ELSE 'facing' END AS part, COUNT(*) AS n,
+       SUM(EXISTS (SELECT 1 FROM json_each(bank_case.body, '$.waiting_on') w WHERE w.value = :member)) AS ours
+FROM bank_case GROUP BY state, part ORDER BY state, part
+
+-- name: items_counted
+-- How many items by their state, their reason and the bank they come from, in cases that this bank accepts.
+SELECT c.source, i.value ->> 'state' AS state, COALESCE(i.value ->> 'reason', '') AS reason, COUNT(*) AS n
+FROM bank_case c, json_each(c.body, '$.items') i WHERE c.accepting = :member GROUP BY c.source, state, reason ORDER BY c.source, state, reason
+
+-- name: messages_counted
+SELECT act, state, COUNT(*) AS n FROM outbox GROUP BY act, state ORDER BY act, state
+
+-- name: outbox_stuck
+-- What did not go through: waiting after a try, refused, not authentic to the gateway, or answered without proof; newest first.
+SELECT * FROM outbox WHERE state IN ('refused', 'failed', 'alarm') OR (state = 'waiting' AND attempts > 0) ORDER BY number DESC LIMIT :most
+
+-- name: learner_view_add
+INSERT INTO learner_view (at, person, transfer, page) VALUES (?, ?, ?, ?)
+
+-- name: learner_views
+-- Who looked at a learner's case, newest first; of one case where one is named.
+SELECT at, person, transfer, page FROM learner_view WHERE (:transfer = '' OR transfer = :transfer) ORDER BY n DESC LIMIT :most
+
+-- name: frozen_put
+INSERT INTO frozen VALUES (?, ?, ?, ?, ?, '')
+
+-- name: frozen_by_id
+SELECT * FROM frozen WHERE id = :id
+
+-- name: frozen_use
+-- Once, whoever comes first.
+UPDATE frozen SET used_at = ? WHERE id = ? AND used_at = ''
+
+-- name: frozen_sweep
+DELETE FROM frozen WHERE made_at < ?

@@ -10,24 +10,31 @@ SELECT size, root, at FROM log_head WHERE one = 1
 UPDATE log_head SET size = ?, root = ?, at = ? WHERE one = 1 AND size = ?
 
 -- name: messages_by_key
-SELECT m.* FROM json_each(:keys) k JOIN message m ON m.iss = k.value ->> 0 AND m.jti = k.value ->> 1
+-- Here and elsewhere a last column `wrapped` is the key of what is sealed in the row: `storage.sealed_rows` opens it and takes it off.
+SELECT m.*, p.wrapped FROM json_each(:keys) k JOIN message m ON m.iss = k.value ->> 0 AND m.jti = k.value ->> 1
+LEFT JOIN part_key p ON p.part_id = m.part_id
 
 -- name: message_add
-INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: transfers_by_id
-SELECT * FROM transfer WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT t.*, p.wrapped FROM transfer t LEFT JOIN part_key p ON p.part_id = t.id WHERE t.id IN (SELECT value FROM json_each(:ids))
 
 -- name: transfer_put
-INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: items_by_transfer
-SELECT * FROM item WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, position
+SELECT i.*, p.wrapped FROM item i LEFT JOIN part_key p ON p.part_id = i.transfer
+WHERE i.transfer IN (SELECT value FROM json_each(:ids)) ORDER BY i.transfer, i.position
+
+-- name: item_states
+-- Without anything that is sealed.
+SELECT transfer, state FROM item WHERE transfer IN (SELECT value FROM json_each(:ids))
 
 -- name: items_alike
 -- A learner's items that still count, newest cases first, as likely twins are compared (`recognition.twins.Candidate`).
-SELECT t.id, t.source, t.accepting, t.facing, t.leaf, i.record, i.state, i.nf, i.strength, i.alike, i.credits
-FROM transfer t JOIN item i ON i.transfer = t.id
+SELECT t.id, t.source, t.accepting, t.facing, t.leaf, i.record, i.state, i.nf, i.strength, i.alike, i.credits, p.wrapped
+FROM transfer t JOIN item i ON i.transfer = t.id LEFT JOIN part_key p ON p.part_id = t.id
 WHERE t.learner = :learner AND i.alike <> '' AND i.state IN ('claimed', 'recognised', 'recalling')
 ORDER BY t.opened_at DESC, t.id, i.position LIMIT :most
 
@@ -62,7 +69,7 @@ SELECT c.* FROM json_each(:keys) k
 JOIN content c ON c.iss = k.value ->> 0 AND c.jti = k.value ->> 1 AND c.name = k.value ->> 2
 
 -- name: proposals_by_transfer
-SELECT * FROM proposal WHERE transfer IN (SELECT value FROM json_each(:ids))
+SELECT o.*, p.wrapped FROM proposal o LEFT JOIN part_key p ON p.part_id = o.transfer WHERE o.transfer IN (SELECT value FROM json_each(:ids))
 
 -- name: proposal_put
 INSERT OR REPLACE INTO proposal VALUES (?, ?, ?)
@@ -73,14 +80,24 @@ SELECT i.kind, i.awarded FROM transfer t JOIN item i ON i.transfer = t.id
 WHERE t.learner = :learner AND t.accepting = :accepting AND t.programme = :programme AND t.id <> :transfer
 AND i.state = 'recognised' AND i.awarded IS NOT NULL LIMIT :most
 
+-- name: decided_before
+-- The decisions by which a learner was recognised something in one programme, latest cases first.
+SELECT t.id, t.decision_jti FROM transfer t
+WHERE t.learner = :learner AND t.accepting = :accepting AND t.programme = :programme AND t.id <> :transfer AND t.decision_jti <> ''
+AND EXISTS (SELECT 1 FROM item i WHERE i.transfer = t.id AND i.state = 'recognised') ORDER BY t.opened_at DESC, t.id LIMIT :most
+
 -- name: part_key_put
 INSERT OR REPLACE INTO part_key VALUES (?, ?, ?, ?)
 
 -- name: part_key_by_id
 SELECT * FROM part_key WHERE part_id = :part_id
 
+-- name: part_keys_by_id
+SELECT part_id, wrapped FROM part_key WHERE part_id IN (SELECT value FROM json_each(:ids))
+
 -- name: owed_by_transfer
-SELECT * FROM owed WHERE transfer IN (SELECT value FROM json_each(:ids)) ORDER BY transfer, number
+SELECT o.*, p.wrapped FROM owed o LEFT JOIN part_key p ON p.part_id = o.transfer
+WHERE o.transfer IN (SELECT value FROM json_each(:ids)) ORDER BY o.transfer, o.number
 
 -- name: owed_put
 INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -88,7 +105,7 @@ INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 -- name: owed_due
 -- The first open message of each transfer in one lane: order is kept per transfer, one in flight.
 -- `:at_once` 1: the member is back, so what failed because of it need not wait any longer.
-SELECT o.* FROM owed o
+SELECT o.*, p.wrapped FROM owed o LEFT JOIN part_key p ON p.part_id = o.transfer
 WHERE o.lane = :lane AND o.state IN ('new', 'ready') AND (o.next_at <= :now OR (:at_once = 1 AND o.last_error LIKE 'peer.%'))
   AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.transfer = o.transfer AND e.lane = o.lane
                   AND e.number < o.number AND e.state IN ('new', 'ready'))
@@ -170,8 +187,42 @@ SELECT idx, leaf FROM log_entry WHERE idx >= :first AND idx < :end ORDER BY idx
 -- name: log_index_of
 SELECT idx FROM log_key WHERE scope = :scope AND seq = :seq
 
+-- name: log_last_of_scopes
+-- The newest leaf of each scope.
+SELECT s.value, (SELECT k.idx FROM log_key k WHERE k.scope = s.value ORDER BY k.seq DESC LIMIT 1) FROM json_each(:scopes) s
+
 -- name: log_scope
 SELECT k.seq, k.idx, e.leaf FROM log_key k JOIN log_entry e ON e.idx = k.idx WHERE k.scope = :scope ORDER BY k.seq
+
+-- name: cosignature_put
+-- Kept for ever: evidence of past roots.  `witness` is the key's name and id, so that a changed key is another witness.
+INSERT INTO log_cosignature VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: cosignatures_at
+SELECT line FROM log_cosignature WHERE size = :size ORDER BY witness
+
+-- name: cosigned_sizes
+-- Candidates only: whether a line counts today is for its reader to say.
+SELECT size FROM log_cosignature
+WHERE size > :above AND size <= (SELECT size FROM log_head WHERE one = 1)
+GROUP BY size HAVING count(*) >= :quorum ORDER BY size DESC LIMIT :most
+
+-- name: cosigned_newest
+SELECT size, witness, line FROM log_cosignature ORDER BY size DESC, witness LIMIT :most
+
+-- name: cosigned_last_by
+-- The size that this witness cosigned last.
+SELECT size FROM log_cosignature WHERE witness = :witness ORDER BY size DESC LIMIT 1
+
+-- name: conflict_add
+INSERT INTO log_conflict VALUES (?, ?, ?, ?, ?, ?, ?, '')
+
+-- name: conflicts_open
+-- While there is one, the log takes no leaf.
+SELECT * FROM log_conflict WHERE resolved_at = '' ORDER BY found_at, member
+
+-- name: conflict_resolve
+UPDATE log_conflict SET resolved_at = ? WHERE member = ? AND found_at = ?
 
 -- name: transfers_of_member
 -- Newest first; `:before` is the cursor (opened_at, id).
@@ -179,6 +230,13 @@ SELECT * FROM transfer
 WHERE (:member = '' OR :member IN (source, accepting, facing)) AND (:state = '' OR state = :state)
   AND (opened_at, id) < (:before_at, :before_id)
 ORDER BY opened_at DESC, id DESC LIMIT :most
+
+-- name: transfers_accepted
+-- Cases of one accepting bank (or, with '', of all), by id, a page at a time.
+SELECT * FROM transfer WHERE (:accepting = '' OR accepting = :accepting) AND id > :after ORDER BY id LIMIT :most
+
+-- name: transfers_accepted_count
+SELECT count(*) FROM transfer WHERE :accepting = '' OR accepting = :accepting
 
 -- name: transfers_due
 -- Open cases whose deadline has passed, oldest first.
@@ -240,11 +298,12 @@ SELECT DISTINCT m.seq FROM json_each(:seqs) k CROSS JOIN message m ON m.iss = :i
 -- which the two sides differ; with their items as JSON.  One statement, so that state and items are of one commit.  (`+`: not by that index.)
 SELECT t.id, t.state, t.ver,
        (SELECT json_group_array(json_array(i.record, i.state, i.credits)) FROM
-         (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items
-FROM transfer t
+         (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items,
+       p.wrapped
+FROM transfer t LEFT JOIN part_key p ON p.part_id = t.id
 WHERE t.id > :after AND :member IN (t.source, t.accepting, t.facing)
   AND (t.state IN (SELECT value FROM json_each(:open))
-       OR (t.state IN (SELECT value FROM json_each(:ended)) AND t.changed_at > :since)
+       OR (t.state IN (SELECT value FROM json_each(:ended)) AND t.changed_at > :since AND p.wrapped IS NOT NULL)
        OR t.id IN (SELECT transfer FROM difference WHERE member = :member AND closed_at = ''))
   AND (t.facing = :member OR EXISTS (SELECT 1 FROM owed o WHERE o.transfer = t.id AND +o.lane = :member AND o.state = 'done'))
 ORDER BY t.id LIMIT :most
@@ -259,19 +318,22 @@ SELECT * FROM reconciliation ORDER BY member
 INSERT OR REPLACE INTO reconciliation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: differences_open
-SELECT * FROM difference WHERE member IN (SELECT value FROM json_each(:members)) AND closed_at = '' ORDER BY member, transfer, kind, subject
+SELECT d.*, p.wrapped FROM difference d LEFT JOIN part_key p ON p.part_id = d.transfer
+WHERE d.member IN (SELECT value FROM json_each(:members)) AND d.closed_at = '' ORDER BY d.member, d.transfer, d.kind, d.subject
 
 -- name: differences_untold
 -- Found, and nobody was alarmed yet.
-SELECT * FROM difference WHERE closed_at = '' AND told = 0 ORDER BY member, found_at LIMIT :most
+SELECT d.*, p.wrapped FROM difference d LEFT JOIN part_key p ON p.part_id = d.transfer
+WHERE d.closed_at = '' AND d.told = 0 ORDER BY d.member, d.found_at LIMIT :most
 
 -- name: difference_counts
 SELECT member, kind, COUNT(*) AS n FROM difference WHERE closed_at = '' GROUP BY member, kind
 
 -- name: differences_of_member
 -- What stands first, then what was closed, newest first.
-SELECT * FROM difference WHERE member = :member AND (closed_at = '' OR :closed = 1)
-ORDER BY closed_at <> '', found_at DESC, kind, transfer, subject LIMIT :most
+SELECT d.*, p.wrapped FROM difference d LEFT JOIN part_key p ON p.part_id = d.transfer
+WHERE d.member = :member AND (d.closed_at = '' OR :closed = 1)
+ORDER BY d.closed_at <> '', d.found_at DESC, d.kind, d.transfer, d.subject LIMIT :most
 
 -- name: difference_put
 INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -283,8 +345,31 @@ DELETE FROM content WHERE transfer = ?
 -- name: part_key_forget
 DELETE FROM part_key WHERE part_id = ?
 
+-- name: contents_blank
+-- What was sealed under a key that is destroyed: which papers there were stays, their bytes go.
+UPDATE content SET sealed = x'' WHERE transfer = ?
+
+-- name: proposal_forget
+DELETE FROM proposal WHERE transfer = ?
+
+-- name: differences_forget
+DELETE FROM difference WHERE transfer = ?
+
+-- name: fates_by_part
+SELECT * FROM fate WHERE part_id IN (SELECT value FROM json_each(:ids))
+
+-- name: fate_put
+INSERT OR REPLACE INTO fate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: fates_held
+SELECT * FROM fate WHERE held_at <> '' ORDER BY held_at, part_id LIMIT :most
+
+-- name: consents_used_by
+-- Consents registered by themselves that one case used.
+SELECT * FROM consent WHERE transfer = :transfer AND digest <> ''
+
 -- name: statements_by_id
-SELECT * FROM statement WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT s.*, p.wrapped FROM statement s LEFT JOIN part_key p ON p.part_id = s.id WHERE s.id IN (SELECT value FROM json_each(:ids))
 
 -- name: statement_put
 INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -312,8 +397,9 @@ ORDER BY period, t.source, t.accepting
 -- What a statement is made of, with the size of the log: one statement, so that all of it is of one commit.
 SELECT (SELECT size FROM log_head WHERE one = 1) AS size, t.id, t.state, t.ver,
        (SELECT json_group_array(json_array(i.record, i.state, i.reason, i.credits, i.awarded, i.points)) FROM
-         (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items
-FROM transfer t
+         (SELECT * FROM item WHERE transfer = t.id ORDER BY position) i) AS items,
+       p.wrapped
+FROM transfer t LEFT JOIN part_key p ON p.part_id = t.id
 WHERE t.source = :source AND t.accepting = :accepting AND t.opened_at >= :first AND t.opened_at < :before
 ORDER BY t.id
 
@@ -338,6 +424,12 @@ INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 -- Few and small, oldest first: the files themselves, which may have megabytes, stand elsewhere.
 SELECT * FROM rule_version ORDER BY proposed_at, scope
 
+-- name: rules_page
+-- Newest first; `:before` is the cursor (proposed_at, scope).
+SELECT * FROM rule_version
+WHERE (:accepting = '' OR accepting = :accepting) AND (:id = '' OR id = :id) AND (proposed_at, scope) < (:before_at, :before_scope)
+ORDER BY proposed_at DESC, scope DESC LIMIT :most
+
 -- name: rule_put
 INSERT OR REPLACE INTO rule_version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
@@ -353,3 +445,273 @@ SELECT k.value ->> 0 AS learner, k.value ->> 1 AS source, k.value ->> 2 AS accep
 FROM json_each(:learners) k
 LEFT JOIN transfer t ON t.learner = k.value ->> 0 AND t.source = k.value ->> 1 AND t.accepting = k.value ->> 2
 LEFT JOIN item i ON i.transfer = t.id
+
+-- name: person_session
+SELECT * FROM person_session WHERE id = :id
+
+-- name: person_session_put
+INSERT OR REPLACE INTO person_session VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: person_session_seen
+-- Monotonic: a slower request does not turn the idle clock back, and one that was ended stays ended.
+UPDATE person_session SET seen_at = MAX(seen_at, ?) WHERE id = ?
+
+-- name: person_session_end
+DELETE FROM person_session WHERE id = ?
+
+-- name: person_sessions_sweep
+DELETE FROM person_session WHERE expires_at < ? OR seen_at < ?
+
+-- name: person_act_put
+-- A refusal that repeats within its minute counts up its row.
+INSERT INTO person_act (merge, at, person, roles, member, act, object, outcome, reason, times) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+ON CONFLICT (merge) DO UPDATE SET times = times + 1
+
+-- name: person_acts
+-- Newest first, before `:before`; of one person, one act, one outcome where they are named, between two moments.
+SELECT * FROM person_act WHERE n < :before AND (:person = '' OR person = :person) AND (:act = '' OR act = :act)
+  AND (:outcome = '' OR outcome = :outcome) AND at >= :since AND at < :until ORDER BY n DESC LIMIT :most
+
+-- name: sign_in_failures
+SELECT * FROM sign_in_failure WHERE who = :who
+
+-- name: sign_in_failure_put
+-- A source, now twice, and twice since when failures still count.
+INSERT INTO sign_in_failure VALUES (?, 1, ?, ?)
+ON CONFLICT (who) DO UPDATE SET failures = CASE WHEN first_at > ? THEN failures + 1 ELSE 1 END,
+                                first_at = CASE WHEN first_at > ? THEN first_at ELSE excluded.first_at END, last_at = excluded.last_at
+
+-- name: sign_in_failures_forget
+DELETE FROM sign_in_failure WHERE who = ? OR last_at < ?
+
+-- name: transfer_counts_of_member
+-- How many cases of one member stand in each state, in whatever part it has in them.
+SELECT state, COUNT(*) AS n FROM transfer WHERE :member IN (source, accepting, facing) GROUP BY state ORDER BY state
+
+-- name: flags_of_learners
+-- Every flag of these learners; a row without a scope where there is none.
+SELECT f.*, k.value AS asked, p.wrapped FROM json_each(:learners) k LEFT JOIN flag f ON f.learner = k.value
+LEFT JOIN part_key p ON p.part_id = f.transfer ORDER BY f.set_at, f.scope
+
+-- name: flag_shelves
+SELECT * FROM flag_shelf WHERE learner IN (SELECT value FROM json_each(:learners))
+
+-- name: flag_by_scope
+SELECT f.*, p.wrapped FROM flag f LEFT JOIN part_key p ON p.part_id = f.transfer WHERE f.scope = :scope
+
+-- name: flags_own
+-- What a member set or appealed, or may have to rule on as presiding unit; newest change first.
+SELECT f.*, p.wrapped FROM flag f LEFT JOIN part_key p ON p.part_id = f.transfer
+WHERE (f.setter = :member OR f.appealed_by = :member OR f.state = 'escalated') AND (:before = '' OR f.changed_at || '|' || f.scope < :before)
+ORDER BY f.changed_at DESC, f.scope DESC LIMIT :most
+
+-- name: flag_put
+INSERT OR REPLACE INTO flag VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: flag_shelf_put
+INSERT OR REPLACE INTO flag_shelf VALUES (?, ?, ?)
+
+-- name: flag_consent_put
+INSERT OR REPLACE INTO flag_consent VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: flag_consent_by_scope
+SELECT c.*, p.wrapped FROM flag_consent c LEFT JOIN part_key p ON p.part_id = c.scope WHERE c.scope = :scope
+
+-- name: outcomes_of_source
+-- The records that one learner brought from a source bank, with their outcomes' keys.
+SELECT DISTINCT i.record, i.nf FROM transfer t JOIN item i ON i.transfer = t.id
+WHERE t.learner = :learner AND t.source = :source AND i.nf <> '' ORDER BY i.record
+
+-- name: cases_of_outcome
+-- The cases in which one learner brought an outcome, newest first.
+SELECT t.id FROM transfer t JOIN item i ON i.transfer = t.id WHERE t.learner = :learner AND i.nf = :nf ORDER BY t.opened_at DESC, t.id LIMIT 1
+
+-- name: rebuild_transfers
+-- Every case by id, a page at a time, for a rebuild to compare.
+SELECT * FROM transfer WHERE id > :after ORDER BY id LIMIT :most
+
+-- name: rebuild_outcomes
+SELECT * FROM outcome WHERE nf > :after ORDER BY nf LIMIT :most
+
+-- name: rebuild_enquiries
+SELECT * FROM enquiry ORDER BY id
+
+-- name: tally_add
+-- One row a touched key and batch.
+INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (measure, day, source, accepting, name)
+DO UPDATE SET n = tally.n + excluded.n, credits = tally.credits + excluded.credits
+
+-- name: tally_clear
+DELETE FROM tally
+
+-- name: tally_all
+SELECT * FROM tally WHERE n <> 0 OR credits <> 0
+
+-- name: tally_days
+-- A measure's counts from one day to another, both included, by day.
+SELECT day, source, accepting, name, n, credits FROM tally
+WHERE measure = :measure AND day BETWEEN :first AND :last ORDER BY day, source, accepting, name
+
+-- name: tally_sums
+-- The same over all those days.
+SELECT source, accepting, name, SUM(n) AS n, SUM(credits) AS credits FROM tally
+WHERE measure = :measure AND day BETWEEN :first AND :last GROUP BY source, accepting, name ORDER BY source, accepting, name
+
+-- name: tally_names
+-- The same over all parties too.
+SELECT name, SUM(n) AS n FROM tally WHERE measure = :measure AND day BETWEEN :first AND :last GROUP BY name ORDER BY name
+
+-- name: heard_put
+INSERT INTO heard VALUES (?, ?) ON CONFLICT (member) DO UPDATE SET at = excluded.at
+
+-- name: heard_all
+SELECT member, at FROM heard ORDER BY member
+
+-- name: recount_cases
+-- Every case, a page at a time.
+SELECT * FROM transfer WHERE id > :after ORDER BY id LIMIT :most
+
+-- name: recount_places
+-- As much of these cases as the count of a leaf needs.
+SELECT id, opened_at, source, accepting, programme, delivered_at, decided_at, settled_at FROM transfer
+WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: recount_items
+-- Items by the hour in which their case was opened (UTC), its pair and programme, and what they are.
+SELECT substr(t.opened_at, 1, 13) AS hour, t.source, t.accepting, t.programme, i.kind, i.state, i.reason, COALESCE(i.credits, '0'), COUNT(*)
+FROM item i JOIN transfer t ON t.id = i.transfer GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+
+-- name: recount_answers
+SELECT iss, substr(at, 1, 13) AS hour, status, COUNT(*) AS n, MAX(at) AS last FROM message GROUP BY 1, 2, 3
+
+-- name: tally_standing
+SELECT source, accepting, name, n FROM tally WHERE measure = 'standing' AND n <> 0
+
+-- name: oldest_open
+-- The case that has been open longest, probes apart; the states are those of the index, which else is passed over for a sort of all open ones.
+SELECT id, opened_at, state, source, accepting FROM transfer INDEXED BY transfer_open
+WHERE state IN ('confirming', 'delivering', 'reviewing', 'supplementing', 'posting', 'disputed', 'held')
+  AND programme NOT LIKE 'CANARY-%'
+  AND (:member = '' OR :member IN (source, accepting, facing)) ORDER BY opened_at LIMIT 1
+
+-- name: transfers_page
+-- Cases of one state by when they last moved, from a cursor (moment, id) on, newest first.  "" is any; `:turn` a member whose turn it
+-- is, or `presiding`.
+SELECT * FROM transfer
+WHERE state = :state AND changed_at >= :since AND changed_at <= :until
+  AND (changed_at, id) < (:cursor_at, :cursor_id)
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+ORDER BY changed_at DESC, id DESC LIMIT :most
+
+-- name: transfers_page_back
+-- The same the other way: what comes before the cursor, oldest first.
+SELECT * FROM transfer
+WHERE state = :state AND changed_at >= :since AND changed_at <= :until
+  AND (changed_at, id) > (:cursor_at, :cursor_id)
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+ORDER BY changed_at, id LIMIT :most
+
+-- name: transfers_count
+-- How many there are of one state, up to a bound.
+SELECT COUNT(*) AS n FROM (SELECT 1 FROM transfer
+WHERE state = :state AND changed_at >= :since AND changed_at <= :until
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+LIMIT :most)
+
+-- name: transfers_by_prefix
+SELECT * FROM transfer WHERE id >= :low AND id < :high ORDER BY id LIMIT :most
+
+-- name: owed_depths
+-- What each lane still owes, how old the oldest is, and what failed last, by lane and error.
+SELECT lane, last_error, COUNT(*) AS n, MIN(created_at) AS since FROM owed WHERE state IN ('new', 'ready') GROUP BY lane, last_error
+
+-- name: selection_put
+INSERT OR REPLACE INTO selection VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: selections_by_token
+SELECT * FROM selection WHERE token IN (SELECT value FROM json_each(:tokens))
+
+-- name: selections_recent
+-- Newest first.
+SELECT * FROM selection ORDER BY made_at DESC, token LIMIT :most
+
+-- name: timestamps_page
+-- Newest first, below a size.
+SELECT * FROM log_timestamp WHERE size < :below ORDER BY size DESC LIMIT :most
+
+-- name: timestamp_put
+INSERT OR REPLACE INTO log_timestamp VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: tally_report
+-- A measure's counts by month over some days, with the head of the log they are of; one row without names where there are none.
+SELECT h.size, h.root, h.at, t.month, t.source, t.accepting, t.name, t.n, t.credits FROM log_head h
+LEFT JOIN (SELECT substr(day, 1, 7) AS month, source, accepting, name, SUM(n) AS n, SUM(credits) AS credits FROM tally
+           WHERE measure = :measure AND day BETWEEN :first AND :last GROUP BY 1, 2, 3, 4) t ON t.n <> 0
+WHERE h.one = 1 ORDER BY t.month, t.source, t.accepting, t.name
+
+-- name: person_acts_before
+SELECT COUNT(*) AS n FROM person_act WHERE at < :before
+
+-- name: person_acts_forget
+DELETE FROM person_act WHERE at < ?
+
+-- name: transfers_ended_before
+-- Ended cases whose part is still there, longest ended first.
+SELECT t.id, t.state, t.changed_at FROM transfer t JOIN part_key p ON p.part_id = t.id
+WHERE t.state IN (SELECT value FROM json_each(:closed)) AND t.changed_at < :before ORDER BY t.changed_at LIMIT :most
+
+-- name: rule_use_open
+-- Of the cases under way that reached their accepting bank: how many came with an estimate by its rules, by programme.
+SELECT t.accepting, t.programme, COUNT(*) AS cases, SUM(CASE WHEN p.sd <> '' THEN 1 ELSE 0 END) AS estimated
+FROM transfer t LEFT JOIN proposal p ON p.transfer = t.id
+WHERE t.state IN ('confirming', 'delivering', 'reviewing', 'supplementing', 'posting', 'disputed', 'held')
+  AND t.delivered_at <> '' AND t.programme NOT LIKE 'CANARY-%'
+GROUP BY t.accepting, t.programme ORDER BY t.accepting, t.programme
+
+-- name: canary_cases
+-- Probes of ours among the cases written last, newest first.  A case that moves is written anew, so the end of the table is the newest.
+SELECT id, source, accepting, state, opened_at, settled_at, changed_at
+FROM (SELECT * FROM transfer ORDER BY rowid DESC LIMIT :within) t
+WHERE programme LIKE 'CANARY-%' ORDER BY opened_at DESC LIMIT :most
+
+-- name: letter_note_put
+INSERT INTO letter_note (jti, at, person, text) VALUES (?, ?, ?, ?)
+
+-- name: letter_notes
+SELECT * FROM letter_note WHERE jti = :jti ORDER BY n LIMIT :most
+
+-- name: alerts
+SELECT * FROM alert ORDER BY last_at DESC LIMIT :most
+
+-- name: alert_put
+INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: alerts_sent
+SELECT COUNT(*) AS n FROM alert_sent WHERE target = :target AND at >= :since
+
+-- name: alert_sent_put
+INSERT INTO alert_sent (at, target, outcome) VALUES (?, ?, ?)
+
+-- name: alerts_sent_forget
+DELETE FROM alert_sent WHERE at < ?

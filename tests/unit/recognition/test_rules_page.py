@@ -2,8 +2,9 @@
 
 import re
 
+import pytest
 from support.mapping_parts import MEMBERS, mapper, sample
-from support.rules import DAY, ROOT, catalogue, codes, demo, demo_programme, programme, quoted, record, rule, rule_set
+from support.rules import CAPS, DAY, HEAD, ROOT, catalogue, codes, demo, demo_programme, programme, quoted, record, rule, rule_set
 
 from gateway.recognition import rule_file, rule_needs
 from gateway.recognition.lint import lint
@@ -29,6 +30,50 @@ def test_sentence_of_a_cap_when_made_then_as_on_the_page():
     records = [record("1", title="甲", band="C"), record("2", title="乙", band="A")]
     item = quoted(records, programme(("A", "4"), ("B", "4"), total="12"), rules).items[0]
     assert f"> {item.in_short.zh}\n" in PAGE
+
+
+def examples() -> list[tuple[str, list[list[dict[str, str]]]]]:
+    """Each rule file of the page that has tables after it, and those: a table is a learner, a row a record with what becomes of it."""
+    found = []
+    for text, after in re.findall(r"```toml example\n(.*?)```\n(.*?)(?=\n###? )", PAGE, re.DOTALL):
+        tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n?)+", after, re.MULTILINE)]
+        found.append((text, [[dict(zip(COLUMNS, _cells(line), strict=True)) for line in table[2:]] for table in tables]))
+    return found
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().replace("–", "") for cell in line.strip("|").split("|")]
+
+
+COLUMNS = ("record", "kind", "title", "credits", "band", "awarded", "as", "reads")
+EXAMPLES = examples()
+
+
+@pytest.mark.parametrize(("text", "learners"), EXAMPLES, ids=[re.findall(r'id = "([^"]+)"\nzh', text)[-1] for text, _ in EXAMPLES])
+def test_examples_to_copy_when_run_then_every_learner_reads_what_the_page_says(text: str, learners: list[list[dict[str, str]]]):
+    assert lint("page.toml", (HEAD + CAPS + text).encode(), codes(), day=DAY) == ()
+    rules, target = rule_set(text), programme(("A/专业课", "4"), ("B/专业课", "3"), ("C/公共课", "2"))
+    assert learners
+    for rows in learners:
+        records = [
+            record(
+                row["record"], row["credits"] or None, kind=row["kind"], title=row["title"], band=row["band"], date__awarded=row["awarded"]
+            )
+            for row in rows
+        ]
+        told = {
+            item.record: (
+                ", ".join(f"{award.course} {award.credits}" for award in item.awards),
+                f"{item.in_short.zh} / {item.in_short.en}",
+            )
+            for item in quoted(records, target, rules).items
+        }
+        assert told == {row["record"]: (row["as"], row["reads"]) for row in rows}
+
+
+def test_examples_to_copy_when_counted_then_none_is_left_out():
+    assert len(EXAMPLES) == PAGE.count("```toml example") == 6
+    assert sum(len(learners) for _, learners in EXAMPLES) == 10
 
 
 def test_settings_when_the_reader_knows_them_then_each_is_on_the_page():

@@ -12,7 +12,7 @@ from gateway.errors import TransferLogError
 from gateway.transferlog import folder, tiles
 from gateway.transferlog.audit import AuditReport, audit, audit_folder
 from gateway.transferlog.checkpoint import COSIGNATURE
-from gateway.transferlog.continuity import Continuity, Fault, SeenActs
+from gateway.transferlog.continuity import Continuity, Fault
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 
 SMALL = 5
@@ -351,19 +351,6 @@ def test_closed_twin_inside_a_transfer_does_not_release_what_the_other_item_hold
 
 def test_items_without_outcome_key_never_collide(shop: Any) -> None:
     assert walk(shop, (1, 0, [("", "", "claimed"), ("", "", "claimed")]), (2, 0, [("", "", "claimed")])) is None
-
-
-def test_seen_acts_do_not_mistake_the_seam_of_two_keys_for_a_key() -> None:
-    seen = SeenActs()
-    first, second = b"ab" + b"1" * 14, b"ab" + b"2" * 6 + b"ab" + b"3" * 6
-    assert seen.add(first)
-    assert seen.add(second)
-    assert not seen.add(first)
-    assert b"ab" + b"3" * 6 not in SeenActs()
-    seam = second[8:] + first[:8]
-    assert seen.add(b"ab" + b"4" * 14)
-    assert (second + b"ab" + b"4" * 14)[8:24] not in seen
-    assert seam not in seen
 
 
 def test_folder_paths_lead_back_to_their_tiles(large: Any) -> None:

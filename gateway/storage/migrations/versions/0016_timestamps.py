@@ -1,4 +1,4 @@
-"""Reserved: time stamps of checkpoints.  Expand only."""
+"""RFC 3161 time stamps of checkpoints: kept for ever.  Expand only."""
 
 from alembic import op
 
@@ -9,4 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("SELECT 1")
+    op.execute(
+        "CREATE TABLE log_timestamp ("
+        "size BIGINT PRIMARY KEY, at TEXT NOT NULL, serial TEXT NOT NULL, policy TEXT NOT NULL, asked_at TEXT NOT NULL, token BLOB NOT NULL)"
+    )

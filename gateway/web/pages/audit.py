@@ -1,0 +1,71 @@
+"""`/audit`: who did what, when, on what and why, and who was turned away; narrowed by the URL, a page at a time, as CSV.
+
+Orders on cases are the presiding unit's own signed messages: a selection's page leads from here to their leaves.
+"""
+
+import re
+from typing import Any, Final
+
+from gateway.transfers.people import DONE, REFUSED, ActLine
+from gateway.web.pages.render import when
+from gateway.web.pages.sheet import Cell, Column, Link, Sheet
+from gateway.web.pages.visit import Shown, Visit
+from gateway.web.pages.waiting_words import said
+
+PAGE: Final = 100
+DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+LEADS: Final = (("selection.", "/selections/"), ("letter.", "/dead-letters/"))
+CHARS_MAX: Final = 100
+
+
+async def show_audit(visit: Visit) -> Shown:
+    """Days are UTC days of the rows' own times."""
+    query = visit.request.query
+    asked = {name: query.get(name, "").strip()[:CHARS_MAX] for name in ("person", "act", "outcome", "from", "to")}
+    since, until = (asked[name] if DAY.fullmatch(asked[name]) else "" for name in ("from", "to"))
+    before = query.get("before", "")
+    rows = await visit.site.people.acts(
+        person=asked["person"],
+        act=asked["act"],
+        outcome=asked["outcome"],
+        since=since,
+        until=f"{until}~" if until else "~",
+        before=int(before) if before.isdecimal() and len(before) < 19 else 2**62,
+        most=PAGE + 1,
+    )
+    more = visit.here(before=rows[PAGE - 1].n) if len(rows) > PAGE else ""
+    context: dict[str, Any] = {"asked": asked, "more": more, "outcomes": [(each, said(visit, each)) for each in (DONE, REFUSED)]}
+    return Shown("audit.html", context, sheets=(_sheet(visit, rows[:PAGE]),))
+
+
+def _sheet(visit: Visit, rows: list[ActLine]) -> Sheet:
+    _ = visit._
+    columns = (
+        Column(_("时刻"), whole=True),
+        Column(_("人员")),
+        Column(_("角色")),
+        Column(_("成员行")),
+        Column(_("动作")),
+        Column(_("对象")),
+        Column(_("结果")),
+        Column(_("理由"), own=True),
+        Column(_("次数"), number=True),
+    )
+    return Sheet("audit", _("谁做了什么"), columns, [_line(visit, row) for row in rows])
+
+
+def _line(visit: Visit, row: ActLine) -> tuple[Cell, ...]:
+    lead = next((to for act, to in LEADS if row.act.startswith(act)), "")
+    about: Cell = Link(row.object[:40], visit.url(lead + row.object), row.object) if lead and row.object else row.object or "–"
+    roles = "、".join(visit.word(role) for role in row.roles.split()) or "–"
+    return (
+        when(row.at),
+        row.person or "–",
+        roles,
+        row.member or "–",
+        row.act,
+        about,
+        said(visit, row.outcome),
+        row.reason or "–",
+        row.times,
+    )
