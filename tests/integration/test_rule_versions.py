@@ -331,10 +331,13 @@ async def test_acts_when_many_come_at_once_then_each_is_judged_by_the_leaves_bef
         made = Hands(world)
         first = await asyncio.gather(made.do(PROPOSER, "propose"), made.do(THIRD, "propose"))
         assert sorted(heard.status for heard in first) == [202, 409]
-        heard = await asyncio.gather(*(made.do(member, "approve") for member in (ACCEPTING, FOURTH, THIRD)), made.do(ACCEPTING, "publish"))
-        assert [each.status for each in heard][:3] == [200, 200, 200]
+        members = (ACCEPTING, FOURTH, THIRD)
+        *heard, published = await asyncio.gather(*(made.do(member, "approve") for member in members), made.do(ACCEPTING, "publish"))
+        approved = {member for member, each in zip(members, heard, strict=True) if each.status == 200}
         row = await made.row()
-        assert sorted(row.approvals.split()) == [ACCEPTING, THIRD, FOURTH]
+        assert set(row.approvals.split()) == approved
+        # Whichever comes first: a publication before the second approval is refused, an approval after the publication too.
+        assert len(approved) == 3 or (published.status == 200 and len(approved) == 2)
         assert found.audit(world.trust).finding is None
 
 
