@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from lxml import etree
 from lxml.etree import _Element, _LogEntry
@@ -256,24 +256,35 @@ class SchemaFault:
     rule: str
 
 
-class _Offline(etree.Resolver):
-    """Gives the named sources and nothing else: a schema can only include its own neighbours."""
-
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
-        super().__init__()
-        self._sources = sources
-
-    def resolve(self, *arguments: Any, **_named: Any) -> Any:
-        """Called by lxml with the address, the public id and a context."""
-        address, _, context = arguments
-        source = self._sources.get(address)
-        if source is None:
-            raise OSError(f"{address} is not among the schema's own files")
-        return self.resolve_string(source, context, base_url=address)
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
+_OPENS_FILES = (f"{_XSD}import", f"{_XSD}redefine", f"{_XSD}override")
 
 
-# While lxml compiles a schema its loader stands in a place that all threads share, and the first to finish takes it away.
-_compiling = threading.Lock()
+def _whole(sources: Mapping[str, bytes], main: str) -> Element:
+    """The schema with what it includes written into it, so that compiling opens nothing.
+
+    libxml2 asks one loader for every thread to open an included file, and lxml puts its own there and takes it
+    away around each parse of any thread: a schema that includes then now and then finds nothing, or a real file.
+    Raises ValueError for an include of what is not among the sources or does not share the whole of its head.
+    """
+    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
+    root = etree.fromstring(sources[main], parser)
+    seen = {main}
+    while (include := root.find(f"{_XSD}include")) is not None:
+        address = include.get("schemaLocation", "")
+        root.remove(include)
+        if address in seen:
+            continue
+        if address not in sources:
+            raise ValueError(f"{address} is not among the schema's own files")
+        seen.add(address)
+        part = etree.fromstring(sources[address], parser)
+        if (dict(part.attrib), part.nsmap) != (dict(root.attrib), root.nsmap):
+            raise ValueError(f"{address} has other namespaces or defaults than the schema that includes it")
+        root.extend(list(part))
+    if any(node.tag in _OPENS_FILES for node in root):
+        raise ValueError("only includes are read")
+    return root
 
 
 class Schema:
@@ -345,13 +356,9 @@ class Schema:
     def _validator(self) -> etree.XMLSchema:
         validator: etree.XMLSchema | None = getattr(self._compiled, "validator", None)
         if validator is None:
-            parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
-            parser.resolvers.add(_Offline(self._sources))
             try:
-                root = etree.fromstring(self._sources[self._main], parser, base_url=self._main)
-                with _compiling:
-                    validator = etree.XMLSchema(root)
-            except (etree.XMLSyntaxError, etree.XMLSchemaParseError, OSError) as error:
+                validator = etree.XMLSchema(_whole(self._sources, self._main))
+            except (etree.XMLSyntaxError, etree.XMLSchemaParseError, ValueError) as error:
                 raise ValueError(f"{self._main} is not a usable schema: {error}") from error
             self._compiled.validator = validator
         return validator

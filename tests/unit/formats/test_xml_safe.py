@@ -181,7 +181,7 @@ def test_path_of_when_names_are_odd_or_repeated_then_places_and_stars() -> None:
     assert [xml_safe.path_of(node) for node in xml_safe.walk(root)] == ["/a", "/a/b[1]", "/a/b[2]", "/a/b[2]/*"]
 
 
-TYPES = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:t" xmlns="urn:t">
+TYPES = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:t" xmlns="urn:t" elementFormDefault="qualified">
   <xs:simpleType name="Digit"><xs:restriction base="xs:string"><xs:pattern value="[0-9]"/></xs:restriction></xs:simpleType>
 </xs:schema>"""
 MAIN = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:t" xmlns="urn:t" elementFormDefault="qualified">
@@ -251,6 +251,39 @@ def test_schema_when_it_includes_a_real_file_that_was_not_given_then_it_does_not
     outside.write_bytes(TYPES)
     with pytest.raises(ValueError, match=r"main\.xsd"):
         Schema({"main.xsd": MAIN.replace(b"types.xsd", str(outside).encode())}, "main.xsd")
+
+
+def test_schema_when_what_it_includes_has_other_defaults_then_it_does_not_compile() -> None:
+    unqualified = TYPES.replace(b' elementFormDefault="qualified"', b"")
+    with pytest.raises(ValueError, match=r"types\.xsd has other namespaces or defaults"):
+        Schema({"main.xsd": MAIN, "types.xsd": unqualified}, "main.xsd")
+
+
+@pytest.mark.parametrize("opening", ["import", "redefine"])
+def test_schema_when_it_opens_a_file_by_another_word_than_include_then_it_does_not_compile(opening: str) -> None:
+    with pytest.raises(ValueError, match="only includes"):
+        Schema({"main.xsd": MAIN.replace(b"xs:include", f"xs:{opening}".encode()), "types.xsd": TYPES}, "main.xsd")
+
+
+def test_schema_when_it_is_included_in_a_ring_then_each_file_is_read_once() -> None:
+    ring = TYPES.replace(b"  <xs:simpleType", b'  <xs:include schemaLocation="main.xsd"/><xs:simpleType')
+    assert Schema({"main.xsd": MAIN, "types.xsd": ring}, "main.xsd").validate(listing("1")) == []
+
+
+def test_schema_when_it_compiles_while_other_threads_parse_then_it_always_finds_what_it_includes() -> None:
+    stop = threading.Event()
+
+    def parse() -> None:
+        while not stop.is_set():
+            parse_xml(listing(*["1"] * 150))
+
+    with ThreadPoolExecutor(3) as pool:
+        parsing = [pool.submit(parse) for _ in range(3)]
+        try:
+            assert all(schema().validate(listing("1")) == [] for _ in range(1_000))
+        finally:
+            stop.set()
+        assert [each.result() for each in parsing] == [None] * 3
 
 
 def test_schema_when_threads_share_it_then_each_hears_its_own_faults() -> None:
