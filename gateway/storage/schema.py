@@ -30,6 +30,11 @@ REVISIONS = (
     "0016",
     "0017",
     "0018",
+    "0019",
+    "0020",
+    "0021",
+    "0022",
+    "0023",
 )
 """Oldest first.  A database at a revision not in this list was written by a newer program."""
 

@@ -1,0 +1,10 @@
+"""Nothing yet: the number is kept for handover.  Expand only."""
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

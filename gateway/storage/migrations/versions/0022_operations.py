@@ -1,0 +1,10 @@
+"""Nothing yet: the number is kept for operations.  Expand only."""
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

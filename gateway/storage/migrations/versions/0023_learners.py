@@ -1,0 +1,10 @@
+"""Nothing yet: the number is kept for learners.  Expand only."""
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
