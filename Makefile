@@ -8,6 +8,8 @@ FIRST ?= 1
 COUNT ?= 1000
 SIM_JOBS ?= 2
 RACES ?= 200
+# Compiled modules are kept whatever the surroundings say: a process of `ceg` starts a second sooner.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test sim races breaks lint bench clean lock
 

@@ -25,24 +25,21 @@ from pathlib import Path
 import aiohttp
 import structlog
 from aiohttp import web
+from bench_mapping import by_hand
 from lxml import etree
+from measure import flush_ms, report
+from support.region import tools, trust_data, write_files
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
-
-from bench_mapping import by_hand  # noqa: E402
-from measure import flush_ms, report  # noqa: E402
-from support.region import tools, trust_data, write_files  # noqa: E402
-
-from gateway.app import Gateway, build, serving  # noqa: E402
-from gateway.federation.envelope import unseal  # noqa: E402
-from gateway.federation.framing import HttpPart, from_http  # noqa: E402
-from gateway.federation.message import HttpTarget  # noqa: E402
-from gateway.federation.protocol import GATEWAY_ID  # noqa: E402
-from gateway.storage.committer import Committer, Decided  # noqa: E402
-from gateway.storage.database import Write, load_queries  # noqa: E402
-from gateway.storage.schema import upgrade  # noqa: E402
-from gateway.storage.sqlite import SqliteDatabase  # noqa: E402
-from gateway.system import SystemClock, SystemIds, leave_alone, package_folder  # noqa: E402
+from gateway.app import Gateway, build, serving
+from gateway.federation.envelope import unseal
+from gateway.federation.framing import HttpPart, from_http
+from gateway.federation.message import HttpTarget
+from gateway.federation.protocol import GATEWAY_ID
+from gateway.storage.committer import Committer, Decided
+from gateway.storage.database import Write, load_queries
+from gateway.storage.schema import upgrade
+from gateway.storage.sqlite import SqliteDatabase
+from gateway.system import SystemClock, SystemIds, leave_alone, package_folder
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 64

@@ -11,13 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
+from bench_journey import Load
+from support.nodes import write_config
+from support.region import trust_data, write_files
 
-from bench_journey import Load  # noqa: E402
-from support.nodes import write_config  # noqa: E402
-from support.region import trust_data, write_files  # noqa: E402
-
-from gateway.system import SystemClock  # noqa: E402
+from gateway.system import SystemClock
 
 SUBMISSIONS = 3_334
 BOUND_MIB = 200.0

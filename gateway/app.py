@@ -53,6 +53,7 @@ from gateway.transfers.agreements import day_of
 from gateway.transfers.answers import Answer
 from gateway.transfers.canaries import CanaryWatch
 from gateway.transfers.centre import Centre
+from gateway.transfers.consent_terms import ConsentTerms
 from gateway.transfers.courier import Courier, Pace
 from gateway.transfers.dispatch import Dispatcher
 from gateway.transfers.estimates import Estimates
@@ -60,6 +61,7 @@ from gateway.transfers.evidence import Evidence
 from gateway.transfers.evidence_desk import EvidenceDesk
 from gateway.transfers.file_exchange import FileExchange
 from gateway.transfers.finality import Finality
+from gateway.transfers.handover_desk import HandoverDesk
 from gateway.transfers.intake import Reader
 from gateway.transfers.integrity_reads import IntegrityReads
 from gateway.transfers.log_files import LogFiles
@@ -73,6 +75,7 @@ from gateway.transfers.proposals import Proposer
 from gateway.transfers.receive import Receiver
 from gateway.transfers.recognised import Before
 from gateway.transfers.registry import Registry, SyncRegistry
+from gateway.transfers.report_paper import Papers
 from gateway.transfers.review_watch import ReviewWatch
 from gateway.transfers.rule_book import RuleBook
 from gateway.transfers.rule_desk import RuleDesk
@@ -87,6 +90,7 @@ from gateway.transfers.vault import Vault
 from gateway.transfers.watch import DeadlineWatch
 from gateway.transfers.witnessing import Witnessing
 from gateway.web.keys import Parts
+from gateway.web.pages.sandbox_door import SandboxDoor
 from gateway.web.routes import member_app, ops_app
 from gateway.web.token import Access
 
@@ -267,9 +271,7 @@ async def wire(
         registry.take,
     )
     finality = Finality(database, reading, ledger, lambda: registry.trust)
-    witnessing = Witnessing(
-        database, reading, ledger, finality, lambda: registry.trust, witnesses, clock, settings.log.witness_every_s
-    )  # fmt: skip
+    witnessing = Witnessing(database, reading, ledger, finality, lambda: registry.trust, witnesses, clock, settings.log.witness_every_s)
     committer = Committer[Change, Answer](database, ledger, batch_max=settings.node.batch_max, waiting_max=settings.node.waiting_max)
     vault = Vault(database, master_key, ids)
     codes = tools.mapper.codes
@@ -298,6 +300,7 @@ async def wire(
         states=states,
         statements=statements,
         rules=RuleDesk(shelf, codes, tools.standard, vault, database, clock, ids, needed),
+        handovers=HandoverDesk(registry, tools.standard, vault, database, reading, clock, ids),
     )
     delivery = settings.delivery
     courier = Courier(
@@ -321,10 +324,10 @@ async def wire(
     status = Status(
         database, reading, lambda parties: registry.trust.presiding(clock.now(), parties), lambda: registry.founding, finality.size
     )
-    canaries = CanaryWatch(
+    canaries, lasting = CanaryWatch(
         database, lambda: [each.id for each in registry.trust.data.members], clock, timedelta(seconds=settings.canary.late_s)
-    )  # fmt: skip
-    keeping += (partial(canaries.run, settings.deadlines.poll_s),)
+    ), ConsentTerms(database, committer, clock, ids, settings.retention.records_years)  # fmt: skip
+    keeping += tuple(partial(each.run, settings.deadlines.poll_s) for each in (canaries, lasting))
     trials = Trials(DryDispatcher.of(dispatcher), lambda: registry.trust, courier.condition)
     parts = Parts(
         receiver=receiver,
@@ -346,6 +349,7 @@ async def wire(
         presiding=PresidingBoard(database, lambda: registry.trust, clock),
         rule_book=RuleBook(shelf, database, codes, catalogue, needed, settings.rules.review_warn_days),
         centre=Centre(database, reading, committer, clock, ids, lambda: registry.trust, signing_key, finality, courier.condition, trials),
+        papers=Papers.of(tools.mapper, settings.report.fonts_folder),
         today=lambda: day_of(clock.now()),
     )
     access = Access(registry, partial(use_assertion, committer), signing_key, GATEWAY_ID, clock, ids)
@@ -367,12 +371,12 @@ class Addresses:
 
 
 @asynccontextmanager
-async def serving(gateway: Gateway) -> AsyncIterator[Addresses]:
-    """Listen, and run the node in the background while the body runs."""
+async def serving(gateway: Gateway, sandbox: SandboxDoor | None = None) -> AsyncIterator[Addresses]:
+    """Listen, and run the node in the background while the body runs.  Only a sandbox gives its door."""
     settings = gateway.settings.listen
     members = web.AppRunner(member_app(gateway.parts, gateway.access), access_log=None, max_field_size=FIELD_BYTES_MAX)
     ops = web.AppRunner(ops_app(gateway.parts), access_log=None)
-    door = PeopleDoor(gateway.settings, gateway.parts, gateway.database, gateway.registry, gateway.clock, gateway.ids)
+    door = PeopleDoor(gateway.settings, gateway.parts, gateway.database, gateway.registry, gateway.clock, gateway.ids, sandbox)
     try:
         member_url = await listen(members, settings.host, settings.port, tls(settings))
         ops_url = await listen(ops, settings.ops_host, settings.ops_port)

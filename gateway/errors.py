@@ -40,10 +40,18 @@ class GatewayError(Exception):
         self.problems = problems
         self.facts = facts
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A fault of one process can be told in another."""
+        return _again, (type(self), self.code, self.zh, self.en, self.problems, self.facts)
+
     def __str__(self) -> str:
         lines = [f"{self.code}: {self.en}"]
         lines.extend(f"  {problem.path}: {problem.code}: {problem.en}" for problem in self.problems)
         return "\n".join(lines)
+
+
+def _again(kind: type[GatewayError], code: str, zh: str, en: str, problems: tuple[Problem, ...], facts: dict[str, Fact]) -> GatewayError:
+    return kind(code, zh, en, problems=problems, **facts)
 
 
 class FormatError(GatewayError):

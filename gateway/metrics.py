@@ -18,6 +18,9 @@ TRANSFERS = Gauge("ceg_transfers", "Transfers by state", ["state"], registry=REG
 OWED = Gauge("ceg_owed_messages", "Messages owed, by member and state", ["member", "state"], registry=REGISTRY)
 DEAD_LETTERS = Gauge("ceg_dead_letters", "Dead letters, by member", ["member"], registry=REGISTRY)
 CONTESTED = Gauge("ceg_contested_outcomes", "Contested outcomes: waiting for the ruling, or for a recall after it", registry=REGISTRY)
+HANDOVER_UNSIGNED = Gauge(
+    "ceg_handover_unsigned", "1 while the presiding unit's turn has begun without both units' signatures", registry=REGISTRY
+)
 STATEMENTS = Gauge("ceg_statements", "Statements by state: issued, signed, disputed", ["state"], registry=REGISTRY)
 REVIEWS = Gauge(
     "ceg_reviews", "Rule versions and catalogue entries whose review date is near or has passed", ["what", "state"], registry=REGISTRY
@@ -37,5 +40,8 @@ CLOCKS_APART = Gauge(
 DIFFERENCES = Gauge("ceg_differences", "What a member and the gateway do not agree on now, by kind", ["member", "kind"], registry=REGISTRY)
 DIFFERENCES_FOUND = Counter(
     "ceg_differences_found_total", "Differences found by state digests, by member and kind", ["member", "kind"], registry=REGISTRY
+)
+ALARMS = Counter(
+    "ceg_alarms_total", "Lines of the log that somebody has to act on, by event and member", ["event", "member"], registry=REGISTRY
 )
 BUILD = Gauge("ceg_build_info", "Version of this program", ["version"], registry=REGISTRY)

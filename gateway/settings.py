@@ -177,8 +177,8 @@ class Canary(_Section):
     )
 
 
-class People(_Section):
-    """People who sign in, by OpenID Connect.  Off unless an issuer is set."""
+class SignIn(_Section):
+    """People who sign in, by OpenID Connect: at the gateway's pages, or at a bank's own console."""
 
     issuer: str = Field(default="", description="身份提供方地址,空则无人员页面 / the identity provider; without one there are no pages")
     client_id: str = Field(default="credit-exchange-gateway", description="在身份提供方登记的客户端编号 / client id registered there")
@@ -205,6 +205,24 @@ class People(_Section):
     )
 
 
+class People(SignIn):
+    """The gateway's pages for people.  Off unless an issuer is set."""
+
+    citizen_claim: str = Field(
+        default="",
+        description="已核实的公民身份号码所在的声明;空则学习者不能登录 / claim with the verified citizen number; empty: no learners",
+    )
+
+
+class Report(_Section):
+    """Reports as PDF, an extra: `[pdf]`."""
+
+    fonts_folder: Path | None = Field(
+        default=None,
+        description="PDF 报表所用中文字体的目录;空则用系统或附带的 / folder with the font for PDF; else the system's, or the one brought",
+    )
+
+
 class Alerts(_Section):
     """Alarms told to contact groups, where there are pages for people."""
 
@@ -224,8 +242,11 @@ class Alerts(_Section):
     timeout_s: Seconds = Field(default=10.0, description="一次通知的时限 / one message takes at most")
 
 
-class Console(People):
-    """`[people]` of a connector: the bank's own console.  Not a section of the gateway's settings; docs/connector.md tells it."""
+class Console(SignIn):
+    """`[people]` of a connector: the bank's own console, where no learner signs in.
+
+    Not a section of the gateway's settings; docs/connector.md tells it.
+    """
 
     host: str = Field(default="127.0.0.1", description="监听地址 / address it listens at")
     port: Port = Field(default=8483, description="端口,0 为任意 / port; 0 picks one")
@@ -266,6 +287,7 @@ class Settings(BaseSettings):
     canary: Canary = Canary()
     people: People = People()
     alerts: Alerts = Alerts()
+    report: Report = Report()
 
     @classmethod
     def load(cls, file: Path | None = None, **flags: Any) -> Self:

@@ -3,41 +3,30 @@
 import asyncio
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
 
-from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
-from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
-from gateway.client.orders import Operator
-from gateway.client.prepared import Submitted
-from gateway.client.reading import problem_error
-from gateway.client.receipts import Judge
+from gateway.cli.screen import facts, table
+from gateway.cli.signing import Signer, reason_of, sign_and_send
+from gateway.cli.spread import spread
+from gateway.cli.transfer_source import Reader, Where
 from gateway.errors import TransferError
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.channels.reading import http_session
 from gateway.mapping.documents import read, write
 from gateway.mapping.schema import Standard
 from gateway.model.documents import AgreementSignature, AgreementTerms, Withdrawal
 from gateway.model.scopes import agreement_scope
 from gateway.model.transfer import Act
 from gateway.recognition.agreement import Agreement
-from gateway.system import SystemClock, SystemIds, data_folder
+from gateway.system import data_folder
 
 HERE = "--url https://gw.example --member CN-31 --key-file m.pem"
 STATES = {"proposed": "待签署 proposed", "signed": "已签署 signed", "ended": "已终止 ended"}
-REASON_CHARS_MAX = 500
 app = group(
     "互认协议:查看、提议、签署、暂停、恢复、终止。",
     "Recognition agreements: look, propose, sign, suspend, resume, end.",
@@ -52,17 +41,6 @@ Reason: TypeAlias = Annotated[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """The options of whatever signs."""
-
-    where: Where
-    trust_file: Path | None
-    registry_key: Path | None
-    yes: bool
-    dry_run: bool
-
-
 @app.command(
     "list",
     cls=Command,
@@ -75,18 +53,13 @@ class Signer:
         more_en="With --url our own ones; else those in the node's database and its trust file.",
     ),
 )
+@spread
 def list_agreements(
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    reader: Reader,
 ) -> None:
     """Every agreement the asker may see."""
-    screen = Screen.open(as_json, no_color)
-    found = _found(Where(url, member, key_file, config, data))
+    screen = reader.screen()
+    found = _found(reader.where)
     screen.emit(found, lambda console: _draw_list(console, found))
 
 
@@ -100,19 +73,14 @@ def list_agreements(
         f"ceg agreement show CN-31-CN-32 {HERE}",
     ),
 )
+@spread
 def show(
     id: Id,
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    reader: Reader,
 ) -> None:
     """One of them."""
-    screen = Screen.open(as_json, no_color)
-    found = _one(_found(Where(url, member, key_file, config, data)), id)
+    screen = reader.screen()
+    found = _one(_found(reader.where), id)
     screen.emit(found, lambda console: _draw(console, found))
 
 
@@ -129,6 +97,7 @@ def show(
         more_en="The version is one more than the highest ever proposed. Until it is signed the one before stands.",
     ),
 )
+@spread
 def propose(
     id: Annotated[str, typer.Argument(metavar="ID", help="协议编号。 / The agreement's id.")],
     source: Annotated[str, typer.Option("--source", metavar="ID", help="转出行。 / The source bank.")],
@@ -136,9 +105,7 @@ def propose(
     kind: Annotated[list[str], typer.Option("--kind", metavar="KIND", help="成果类别,可多次。 / Achievement kind; may be repeated.")],
     since: Annotated[str, typer.Option("--since", metavar="DATE", help="生效首日。 / First day.")],
     until: Annotated[str, typer.Option("--until", metavar="DATE", help="生效末日。 / Last day.")],
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     item_credits_max: Annotated[
         str, typer.Option("--item-credits-max", metavar="N", help="每项学分上限。 / Most credits an item may have.")
     ] = "",
@@ -147,19 +114,10 @@ def propose(
         typer.Option("--learner-year-credits-max", metavar="N", help="每名学习者每年学分上限。 / Most credits a learner may bring a year."),
     ] = "",
     text: Annotated[str, typer.Option("--text", metavar="TEXT", help="说明;不得含个人信息。 / Words. Nothing personal.")] = "",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """One proposal, one verified answer."""
-    screen = Screen.open(as_json, no_color)
-    where = Where(url, member, key_file, config, None)
     scope = agreement_scope(source, accepting, id)
-    highest = next((each["versions"] for each in _found(where) if each["agreement"] == scope), 0)
+    highest = next((each["versions"] for each in _found(signer.where) if each["agreement"] == scope), 0)
     try:
         period = date.fromisoformat(since), date.fromisoformat(until)
     except ValueError:
@@ -169,7 +127,7 @@ def propose(
     )
     document = write(terms)
     read(document, AgreementTerms, Standard(data_folder("standards")))  # say what is wrong before anything is signed
-    _say(screen, Signer(where, trust_file, registry_key, yes, dry_run), Act.AGREEMENT_PROPOSE, scope, ("agreement", document), terms)
+    _say(signer, Act.AGREEMENT_PROPOSE, scope, ("agreement", document), terms)
 
 
 @app.command(
@@ -184,23 +142,13 @@ def propose(
         more_en="The terms shown are read from the very bytes to be signed; if the proposal changes meanwhile, the gateway refuses.",
     ),
 )
+@spread
 def sign(
     id: Id,
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    signer: Signer,
 ) -> None:
     """One signature, one verified answer."""
-    screen = Screen.open(as_json, no_color)
-    where = Where(url, member, key_file, config, None)
-    found = _one(_found(where), id)
+    found = _one(_found(signer.where), id)
     if found["proposed"] is None:
         raise TransferError(
             "transfer.wrong_state", "没有待签署的提议", "nothing is proposed that waits for a signature", state=found["state"]
@@ -210,8 +158,7 @@ def sign(
     if agreement_scope(terms.source, terms.accepting, terms.agreement_id) != found["agreement"]:
         raise TransferError("transfer.bad_document", "提议的文件属于另一协议", "the document proposed is about another agreement")
     signature = write(AgreementSignature(terms.version, sha256(document).hexdigest()))
-    signer = Signer(where, trust_file, registry_key, yes, dry_run)
-    _say(screen, signer, Act.AGREEMENT_SIGN, found["agreement"], ("signature", signature), terms)
+    _say(signer, Act.AGREEMENT_SIGN, found["agreement"], ("signature", signature), terms)
 
 
 def _simple(name: str, act: Act, zh: str, en: str, more_zh: str, more_en: str) -> None:
@@ -219,27 +166,15 @@ def _simple(name: str, act: Act, zh: str, en: str, more_zh: str, more_en: str) -
     example = f"ceg agreement {name} A-1 --reason 经商议 {HERE}"
 
     @app.command(name, cls=Command, help=about(zh, en, example, more_zh=more_zh, more_en=more_en))
+    @spread
     def run(
         id: Id,
         reason: Reason,
-        url: Url,
-        member: MemberId,
-        key_file: KeyFile,
-        config: Config = None,
-        trust_file: TrustPath = None,
-        registry_key: RegistryKey = None,
-        yes: Yes = False,
-        dry_run: DryRun = False,
-        as_json: AsJson = False,
-        no_color: NoColor = False,
+        signer: Signer,
     ) -> None:
-        screen = Screen.open(as_json, no_color)
-        if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
-            raise CliError("cli.usage", "须有理由(至多 500 字)", "a reason of at most 500 characters is needed")
-        where = Where(url, member, key_file, config, None)
-        found = _one(_found(where), id)
-        content = ("reason", write(Withdrawal("other", reason.strip())))
-        _say(screen, Signer(where, trust_file, registry_key, yes, dry_run), act, found["agreement"], content, None)
+        why = reason_of(reason)
+        found = _one(_found(signer.where), id)
+        _say(signer, act, found["agreement"], ("reason", write(Withdrawal("other", why))), None)
 
 
 _simple(
@@ -290,34 +225,10 @@ def _one(entries: Sequence[dict[str, Any]], id: str) -> dict[str, Any]:
     return found[0]
 
 
-def _say(screen: Screen, signer: Signer, act: Act, scope: str, content: tuple[str, bytes], terms: AgreementTerms | None) -> None:
-    """Show, ask, sign, send, tell."""
-    where = signer.where
-    member, _ = where.identity()
-    judge = Judge(trust_of(screen, where.config, signer.trust_file, signer.registry_key))
-    plan: dict[str, Any] = {
-        "act": act.value, "agreement": scope, "terms": Agreement.from_terms(terms).to_mapping() if terms is not None else None,
-        "sent": False, "status": None, "code": "", "leaf": None,
-    }  # fmt: skip
-    if signer.dry_run:
-        screen.emit(plan, lambda console: _draw_plan(console, plan))
-        return
-    if not signer.yes and not screen.as_json:
-        _draw_plan(screen.err, plan)
-    screen.confirm(f"以 {member} 签署,发往 {where.base}。", f"Sign as {member} and send to {where.base}.", yes=signer.yes)
-    answer = asyncio.run(_send(where, judge, act, scope, content)).answer
-    done = plan | {"sent": True, "status": answer.status, "code": answer.code, "leaf": answer.index}
-    screen.emit(done, lambda console: _draw_plan(console, done))
-    if answer.code:
-        screen.fault(problem_error(dict(answer.body["problem"])))
-        raise typer.Exit(exit_of(answer.code))
-
-
-async def _send(where: Where, judge: Judge, act: Act, scope: str, content: tuple[str, bytes]) -> Submitted:
-    member, key = where.identity()
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
-        return await operator.agree(act, scope, content)
+def _say(signer: Signer, act: Act, scope: str, content: tuple[str, bytes], terms: AgreementTerms | None) -> None:
+    shown = Agreement.from_terms(terms).to_mapping() if terms is not None else None
+    plan = {"act": act.value, "agreement": scope, "terms": shown}
+    sign_and_send(signer.screen(), signer, plan, _draw_plan, lambda operator: operator.agree(act, scope, content))
 
 
 def _draw_list(console: Console, entries: Sequence[dict[str, Any]]) -> None:

@@ -10,12 +10,12 @@ import typer
 from gateway.app import DATABASE_FILE
 from gateway.cli.faults import CliError
 from gateway.cli.helps import about
-from gateway.cli.log_audit import audit_export
+from gateway.cli.log_audit import audit_export, read_export_head
 from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath
 from gateway.cli.screen import Screen, facts
 from gateway.cli.sources import read_file, settings_of, trust_of
 from gateway.errors import TransferLogError
-from gateway.storage.backup import back_up, read_backup, restore
+from gateway.storage.backup import Backup, back_up, read_backup, restore
 from gateway.system import SystemClock
 from gateway.transferlog.erased import erased_parts, read_erased
 from gateway.transferlog.folder import folder_entries
@@ -71,7 +71,7 @@ def bring_back(
     slip = read_backup(folder)
     erased: dict[str, dict[str, str]] = {}
     if log is not None:
-        erased |= _of_log(screen, log, config, trust_file, registry_key, slip.size)
+        erased |= _of_log(screen, log, config, trust_file, registry_key, slip)
     if erasures is not None:
         erased |= read_erased(json.loads(read_file(erasures)))
     told = {**asdict(slip), "erased": len(erased), "restored": False, "destroyed": []}
@@ -93,19 +93,20 @@ RESTORE_HELP = about(
 
 
 def _of_log(
-    screen: Screen, log: Path, config: Path | None, trust_file: Path | None, registry_key: Path | None, size: int
+    screen: Screen, log: Path, config: Path | None, trust_file: Path | None, registry_key: Path | None, slip: Backup
 ) -> dict[str, dict[str, str]]:
-    """What a copy of the log says was erased, after the copy was checked in full.  It may not be older than the backup."""
+    """What a copy of the log says was erased, after all of it was checked.  It goes on from the backup's own log, or it is refused."""
     trust = trust_of(screen, config, trust_file, registry_key)
+    _, head = read_export_head(log)
+    if head.size < slip.size:
+        raise CliError(
+            "cli.log_too_short", "存证日志的副本比备份旧", "the copy of the log is older than the backup", size=head.size, backup=slip.size
+        )
     with screen.progress("核验存证日志") as tick:
-        audited = audit_export(log, trust, [], tick)
+        audited = audit_export(log, trust, [], tick, [(slip.size, bytes.fromhex(slip.root))])
     report = audited.report
     if report.finding is not None:
         raise TransferLogError(report.finding.code, report.finding.zh, report.finding.en)
-    if report.size < size:
-        raise CliError(
-            "cli.log_too_short", "存证日志的副本比备份旧", "the copy of the log is older than the backup", size=report.size, backup=size
-        )
     return erased_parts(folder_entries(lambda path: (log / path).read_bytes(), report.size))
 
 

@@ -14,8 +14,7 @@ from gateway.app import load_tools
 from gateway.cli.exits import ExitCode
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, NoColor
+from gateway.cli.options import AsJson, Config, Data, NoColor
 from gateway.cli.screen import Screen, table
 from gateway.cli.sources import open_node
 from gateway.client.canary import Canaries

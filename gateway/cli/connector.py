@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import quarantine
+from gateway.cli import quarantine, retention
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Group, about
 from gateway.cli.logs import configure
@@ -34,6 +34,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(retention.connector_app, name="retention")
 
 
 @app.callback()

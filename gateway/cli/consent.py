@@ -6,26 +6,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from gateway.cli.exits import exit_of
-from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
-from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
+from gateway.cli.screen import facts, table
+from gateway.cli.signing import Signer, reason_of, sign_and_send
+from gateway.cli.spread import spread
+from gateway.cli.transfer_source import Reader, Where
 from gateway.cli.transfer_words import local_time
-from gateway.client.orders import Operator
-from gateway.client.prepared import Submitted
-from gateway.client.reading import problem_error
-from gateway.client.receipts import Judge
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.channels.reading import http_session
 from gateway.model.documents import ConsentWithdrawal
-from gateway.system import SystemClock, SystemIds
 
 SHORT = 12
-REASON_CHARS_MAX = 500
+STATES = {"given": "有效 given", "withdrawn": "已撤回 withdrawn", "erased": "已删除 erased"}
 LISTED_MAX = 2000
 app = group(
     "学习者的授权:查看,代学习者撤回。",
@@ -47,21 +37,16 @@ app = group(
         more_en="With --url these are the ones that we hold as facing bank; else the node's database is read, as the centre sees it.",
     ),
 )
+@spread
 def list_consents(
+    reader: Reader,
     used_by: Annotated[
         str, typer.Option("--transfer", metavar="ID", help="只列此转移所用的,可写开头。 / Only of this transfer, or its beginning.")
     ] = "",
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """In the order of their ids, at most 2,000."""
-    screen = Screen.open(as_json, no_color)
-    found, more = asyncio.run(_all(Where(url, member, key_file, config, data), used_by))
+    screen = reader.screen()
+    found, more = asyncio.run(_all(reader.where, used_by))
     if more:
         screen.note("注意:还有更多,此处未全部列出。", "Note: there are more than are shown here.")
     screen.emit(found, lambda console: _draw(console, found))
@@ -86,7 +71,7 @@ def _draw(console: Console, consents: list[dict[str, Any]]) -> None:
         return
     shown = table("授权 Consent", "受理行→接收方 Held by→for", "至 Until", "状态 State", "用于 Used by")
     for each in consents:
-        state = "已撤回 withdrawn" if each["state"] == "withdrawn" else "有效 given"
+        state = STATES.get(each["state"], each["state"])
         shown.add_row(
             each["consent"], f"{each['controller']}→{each['recipient']}", local_time(each["until"]), state, each["used_by"][:SHORT] or "-"
         )
@@ -105,49 +90,18 @@ def _draw(console: Console, consents: list[dict[str, Any]]) -> None:
         more_en="The facing bank that holds it signs; it is a leaf and cannot be undone. An undecided case stops; what is decided stands.",
     ),
 )
+@spread
 def withdraw(
     consent: Annotated[str, typer.Argument(metavar="CONSENT", help="授权编号。 / The consent's id.")],
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="说明,写入签名的文件;不得含个人信息。 / Why; signed. Nothing personal.")
     ],
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    signer: Signer,
 ) -> None:
     """One signed withdrawal, one verified answer."""
-    screen = Screen.open(as_json, no_color)
-    if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
-        raise CliError("cli.usage", "须有说明(至多 500 字)", "a reason of at most 500 characters is needed")
-    where = Where(url, member, key_file, config, None)
-    where.identity()
-    judge = Judge(trust_of(screen, config, trust_file, registry_key))
-    plan: dict[str, Any] = {"consent": consent, "controller": member, "sent": False, "status": None, "code": "", "leaf": None}
-    if dry_run:
-        screen.emit(plan, lambda console: _draw_withdrawal(console, plan))
-        return
-    screen.confirm(
-        f"以 {member} 撤回授权 {consent},发往 {where.base}。", f"Withdraw consent {consent} as {member} at {where.base}.", yes=yes
-    )
-    answer = asyncio.run(_send(where, judge, ConsentWithdrawal(consent, "learner_request", reason.strip()))).answer
-    done = plan | {"sent": True, "status": answer.status, "code": answer.code, "leaf": answer.index}
-    screen.emit(done, lambda console: _draw_withdrawal(console, done))
-    if answer.code:
-        screen.fault(problem_error(dict(answer.body["problem"])))
-        raise typer.Exit(exit_of(answer.code))
-
-
-async def _send(where: Where, judge: Judge, withdrawal: ConsentWithdrawal) -> Submitted:
-    member, key = where.identity()
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
-        return await operator.withdraw_consent(withdrawal)
+    withdrawal = ConsentWithdrawal(consent, "learner_request", reason_of(reason))
+    plan = {"consent": consent, "controller": signer.member}
+    sign_and_send(signer.screen(), signer, plan, _draw_withdrawal, lambda operator: operator.withdraw_consent(withdrawal))
 
 
 def _draw_withdrawal(console: Console, plan: dict[str, Any]) -> None:

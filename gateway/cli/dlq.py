@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,26 +12,20 @@ from gateway.cli.dlq_words import SHORT, groups, reason_words, then_words, what
 from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
 from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import trust_of
+from gateway.cli.signing import REASON_CHARS_MAX, Signer, operator_at
+from gateway.cli.spread import spread
 from gateway.cli.transfer import draw_case
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
+from gateway.cli.transfer_source import Reader, Where
 from gateway.cli.transfer_words import STATES, local_time
-from gateway.client.orders import Operator
 from gateway.client.reading import problem_error
 from gateway.client.receipts import Judge
 from gateway.client.selected import line_of
 from gateway.errors import GatewayError
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.channels.reading import http_session
 from gateway.model.documents import Order
 from gateway.model.transfer import Act, State
-from gateway.system import SystemClock, SystemIds
 
 ORDERS_MAX = 100
-REASON_CHARS_MAX = 500
 app = group(
     "挂起的转移与死信:查看、重试、取消。",
     "Held transfers and dead letters: list, show, retry, cancel.",
@@ -69,19 +62,14 @@ Reason = Annotated[
         more_en="With --url these are our own cases and those we preside over; else the node's database is read, as the centre sees it.",
     ),
 )
+@spread
 def list_stuck(
+    reader: Reader,
     bank: Annotated[str, typer.Option("--bank", metavar="ID", help="只看等待此银行的。 / Only what waits for this bank.")] = "",
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """Everything that waits for an operator."""
-    screen = Screen.open(as_json, no_color)
-    found = asyncio.run(_stuck(Where(url, member, key_file, config, data)))
+    screen = reader.screen()
+    found = asyncio.run(_stuck(reader.where))
     shown = [each for each in found["stuck"] if not bank or bank in each["members"]]
     if found["more"]:
         screen.note("注意:还有更多,此处未全部列出。", "Note: there are more than are shown here.")
@@ -111,19 +99,14 @@ def _draw_list(console: Console, entries: Sequence[dict[str, Any]]) -> None:
         "ceg dlq show q3vYk2 --url https://gw.example --member CN-33 --key-file m.pem --json",
     ),
 )
+@spread
 def show(
+    reader: Reader,
     id: StuckId,
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """One held transfer or dead letter whole."""
-    screen = Screen.open(as_json, no_color)
-    entry, case = asyncio.run(_one(Where(url, member, key_file, config, data), id))
+    screen = reader.screen()
+    entry, case = asyncio.run(_one(reader.where, id))
 
     def draw(console: Console) -> None:
         state = "-" if entry["state"] is None else " ".join(STATES[State(entry["state"])])
@@ -194,26 +177,16 @@ def _help(zh: str, en: str, act: str, more_zh: str, more_en: str) -> str:
         "A dead letter stays one until it has arrived.",
     ),
 )
+@spread
 def retry(
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     ids: StuckIds = None,
     reason: Reason = "",
     selection: SelectionToken = "",
     expect_count: ExpectCount = None,
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """`retry` on each."""
-    where = Where(url, member, key_file, config, None)
-    screen, chosen = Screen.open(as_json, no_color), Chosen(selection, expect_count)
-    _order(Act.RETRY, ids or [], reason, where, trust_file, registry_key, screen, chosen, yes=yes, dry_run=dry_run)
+    _order(Act.RETRY, ids or [], reason, signer, Chosen(selection, expect_count))
 
 
 @app.command(
@@ -227,34 +200,22 @@ def retry(
         "A notice that settles money cannot be given up (transfer.must_arrive).",
     ),
 )
+@spread
 def cancel(
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     ids: StuckIds = None,
     reason: Reason = "",
     selection: SelectionToken = "",
     expect_count: ExpectCount = None,
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """`cancel` on each."""
-    where = Where(url, member, key_file, config, None)
-    screen, chosen = Screen.open(as_json, no_color), Chosen(selection, expect_count)
-    _order(Act.CANCEL, ids or [], reason, where, trust_file, registry_key, screen, chosen, yes=yes, dry_run=dry_run)
+    _order(Act.CANCEL, ids or [], reason, signer, Chosen(selection, expect_count))
 
 
-def _order(
-    act: Act, ids: list[str], reason: str, where: Where, trust_file: Path | None, registry_key: Path | None, screen: Screen,
-    chosen: Chosen, *, yes: bool, dry_run: bool,
-) -> None:  # fmt: skip
+def _order(act: Act, ids: list[str], reason: str, signer: Signer, chosen: Chosen) -> None:
+    screen, where = signer.screen(), signer.where
     if chosen.token:
-        _order_selected(act, ids, reason, where, trust_file, registry_key, screen, chosen, yes=yes, dry_run=dry_run)
+        _order_selected(act, ids, reason, signer, chosen)
         return
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX or len(ids) > ORDERS_MAX:
         raise CliError(
@@ -262,22 +223,21 @@ def _order(
             "须有理由(至多 500 字),一次至多 100 项",
             "a reason of at most 500 characters is needed, and at most 100 ids at once",
         )
-    where.identity()
-    judge = Judge(trust_of(screen, where.config, trust_file, registry_key))
+    judge = signer.judge(screen)
     entries = asyncio.run(_stuck(where))["stuck"]
     seen = {each["id"]: each for each in (find(entries, one) for one in ids)}
     plan = [_planned(act, each) for each in seen.values()]
     check_count(chosen.expected, len(plan))
-    if dry_run:
+    if signer.dry_run:
         screen.emit(plan, lambda console: _draw_orders(console, plan))
         return
     zh, en = (
         f"以 {where.member} 签署 {act} 共 {len(plan)} 项,发往 {where.base}。",
         f"Sign {act} for {len(plan)} items and send to {where.base}.",
     )
-    if not yes and not screen.as_json:
+    if not signer.yes and not screen.as_json:
         _draw_orders(screen.err, plan)
-    screen.confirm(zh, en, yes=yes)
+    screen.confirm(zh, en, yes=signer.yes)
     done, fault = asyncio.run(_send(act, plan, reason.strip(), where, judge, screen))
     screen.emit(done, lambda console: _draw_orders(console, done))
     if fault is not None:
@@ -285,28 +245,25 @@ def _order(
         raise typer.Exit(exit_of(fault.code))
 
 
-def _order_selected(
-    act: Act, ids: list[str], reason: str, where: Where, trust_file: Path | None, registry_key: Path | None, screen: Screen,
-    chosen: Chosen, *, yes: bool, dry_run: bool,
-) -> None:  # fmt: skip
+def _order_selected(act: Act, ids: list[str], reason: str, signer: Signer, chosen: Chosen) -> None:
     """The reason is the selection's own: it was confirmed with it."""
     if ids or reason:
         raise CliError("cli.usage", "给 --selection 时不另给编号与理由", "--selection brings its own ids and reason")
-    where.identity()
-    judge = Judge(trust_of(screen, where.config, trust_file, registry_key))
+    screen, where = signer.screen(), signer.where
+    judge = signer.judge(screen)
     selected = plan_of(act, chosen, where)
     left = [line_of(entry, act) for entry in selected.entries if not entry.done]
     screen.note(
         f"选择 {chosen.token}:共 {selected.count} 项,待执行 {len(left)} 项,每秒至多 {selected.rate} 项。摘要 {selected.digest}。",
         f"Selection of {selected.count}, {len(left)} left, at most {selected.rate} a second. Digest {selected.digest}.",
     )
-    if dry_run:
+    if signer.dry_run:
         screen.emit(left, lambda console: _draw_orders(console, left))
         return
     screen.confirm(
         f"以 {where.member} 签署 {act} 共 {len(left)} 项,发往 {where.base}。",
         f"Sign {act} for {len(left)} items and send to {where.base}.",
-        yes=yes,
+        yes=signer.yes,
     )
     done = carried_out(selected, where, judge, screen)
     screen.emit(done, lambda console: _draw_orders(console, done))
@@ -323,11 +280,9 @@ async def _send(
     act: Act, plan: Sequence[dict[str, Any]], reason: str, where: Where, judge: Judge, screen: Screen
 ) -> tuple[list[dict[str, Any]], GatewayError | None]:
     """Each in turn.  A refusal ends that one, a gateway that does not answer ends all; the first fault is given back."""
-    member, key = where.identity()
     done: list[dict[str, Any]] = []
     first: GatewayError | None = None
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
+    async with operator_at(where, judge) as operator:
         with screen.progress("签署并发送") as tick:
             for number, each in enumerate(plan):
                 try:

@@ -10,20 +10,16 @@ from rich.console import Console
 
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
+from gateway.cli.options import AsJson, Config, NoColor
 from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import open_node, trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where, find_case
-from gateway.client.orders import Operator
-from gateway.client.reading import problem_error
-from gateway.client.receipts import Judge
-from gateway.errors import TransferError
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.channels.reading import http_session
+from gateway.cli.signing import Signer, sign_and_send
+from gateway.cli.sources import open_node
+from gateway.cli.spread import spread
+from gateway.cli.transfer_source import Where, find_case
 from gateway.federation.part_orders import ERASE_REASONS, HOLD_REASONS, PartOrder, is_part_id
+from gateway.model.scopes import consent_scope
 from gateway.model.transfer import Act
 from gateway.storage.part_rows import FateRow
-from gateway.system import SystemClock, SystemIds
 from gateway.transferlog.erased import erased_parts
 
 HELD_MAX = 1000
@@ -39,41 +35,47 @@ WholePart: TypeAlias = Annotated[
     str,
     typer.Option("--part", metavar="ID", help="分件号,用于没有转移的分件(查询)。 / A part id, where there is no transfer (an enquiry)."),
 ]
+NamedConsent: TypeAlias = Annotated[
+    str,
+    typer.Option("--consent", metavar="HOLDER/ID", help="不属任何案件的授权:持有行/编号。 / A consent of no case: its holder and id."),
+]
 EraseReason = Annotated[str, typer.Option("--reason", metavar="CODE", help="理由代码。 / Reason: " + ", ".join(ERASE_REASONS))]
 HoldReason = Annotated[str, typer.Option("--reason", metavar="CODE", help="理由代码。 / Reason: " + ", ".join(HOLD_REASONS))]
 
 
+@spread
 def erase(
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     transfer: Annotated[str, typer.Argument(metavar="TRANSFER", help="转移号,或其唯一的开头。 / Transfer id, or its beginning.")] = "",
     part: WholePart = "",
+    consent: NamedConsent = "",
     reason: EraseReason = "learner_request",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """The signed order, and what the gateway answered."""
-    if bool(transfer) == bool(part):
-        raise CliError("cli.usage", "须写明转移号,或以 --part 写明分件号", "name a transfer, or a part with --part")
-    screen = Screen.open(as_json, no_color)
-    where = Where(url, member, key_file, config, None)
-    _order(screen, Act.ERASE, where, (trust_file, registry_key), transfer or part, PartOrder("", reason), yes=yes, dry_run=dry_run)
+    if [bool(transfer), bool(part), bool(consent)].count(True) != 1:
+        raise CliError(
+            "cli.usage", "须写明转移号、--part 或 --consent 其中之一", "name a transfer, or a part (--part), or a consent (--consent)"
+        )
+    _order(signer, Act.ERASE, transfer or part or _consent_part(consent), PartOrder("", reason))
+
+
+def _consent_part(named: str) -> str:
+    holder, _, number = named.partition("/")
+    if not (holder and number):
+        raise CliError("cli.usage", "授权写作 持有行/编号,如 CN-31/c-17", "a consent is written HOLDER/ID, as CN-31/c-17")
+    return consent_scope(holder, number)
 
 
 ERASE_HELP = about(
     "删除网关所存的一个分件:销毁其密钥。不可恢复。",
     "Erase what the gateway keeps of a case: its key is destroyed, for good.",
     f"ceg erase 5f0c21 --reason learner_request {WHERE}",
-    f"ceg erase 5f0c21 --dry-run {WHERE}",
-    more_zh="由受理行或轮值单位签署。未了结、仍可异议或受法定保全的不删除,并告知何日起可以。两行另存的一份不受影响。",
+    f"ceg erase --consent CN-31/c-17 --reason learner_request {WHERE}",
+    more_zh="由受理行或轮值单位签署。未了结、仍可异议或受法定保全的不删除,并告知何日起可以。两行另存的一份不受影响。"
+    "--consent 用于不属任何案件的授权(诚信查询,或从未使用);已被案件使用的随案件删除。",
     more_en="Signed by the facing bank or the presiding unit. Open, disputable or legally held parts are refused, with the date from "
-    "which it is possible. What the two banks keep is not touched.",
+    "which it is possible. What the two banks keep is not touched. --consent is for a consent that belongs to no case (for integrity "
+    "flags, or never used); one that a case took up goes with the case.",
 )
 
 
@@ -88,25 +90,15 @@ ERASE_HELP = about(
         more_en="Signed by any bank of the case or the presiding unit; without --until it lasts until it is released.",
     ),
 )
+@spread
 def set_hold(
     transfer: PartId,
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     reason: HoldReason = "court_order",
     until: Annotated[str, typer.Option("--until", metavar="DAY", help="保全的最后一日。 / The hold's last day (YYYY-MM-DD).")] = "",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """`legal-hold`."""
-    where, trust = Where(url, member, key_file, config, None), (trust_file, registry_key)
-    screen = Screen.open(as_json, no_color)
-    _order(screen, Act.LEGAL_HOLD, where, trust, transfer, PartOrder("", reason, until), yes=yes, dry_run=dry_run)
+    _order(signer, Act.LEGAL_HOLD, transfer, PartOrder("", reason, until))
 
 
 @app.command(
@@ -114,24 +106,14 @@ def set_hold(
     cls=Command,
     help=about("解除法定保全。", "Release a legal hold.", f"ceg hold release 5f0c21 --reason court_order {WHERE}"),
 )
+@spread
 def release(
     transfer: PartId,
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     reason: HoldReason = "court_order",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """`legal-release`."""
-    where, trust = Where(url, member, key_file, config, None), (trust_file, registry_key)
-    screen = Screen.open(as_json, no_color)
-    _order(screen, Act.LEGAL_RELEASE, where, trust, transfer, PartOrder("", reason), yes=yes, dry_run=dry_run)
+    _order(signer, Act.LEGAL_RELEASE, transfer, PartOrder("", reason))
 
 
 @app.command(
@@ -207,41 +189,17 @@ async def _erased(config: Path | None, data: Path | None) -> dict[str, dict[str,
         return found
 
 
-def _order(
-    screen: Screen,
-    act: Act,
-    where: Where,
-    trust: tuple[Path | None, Path | None],
-    named: str,
-    order: PartOrder,
-    *,
-    yes: bool,
-    dry_run: bool,
-) -> None:
-    where.identity()
-    judge = Judge(trust_of(screen, where.config, *trust))
-    order = PartOrder(asyncio.run(_part(where, named)), order.reason, order.until)
+def _order(signer: Signer, act: Act, named: str, order: PartOrder) -> None:
+    screen = signer.screen()
+    order = PartOrder(asyncio.run(_part(signer.where, named)), order.reason, order.until)
     if not order.sound():
         raise CliError("cli.usage", "理由不在代码表内,或日期写错", "the reason is not one of the list, or the day is not a day")
-    plan = {
-        "act": act.value,
-        "part": order.part,
-        "reason": order.reason,
-        "until": order.until or None,
-        "sent": False,
-        "status": None,
-        "leaf": None,
-    }
-    if dry_run:
-        screen.emit(plan, lambda console: _draw(console, plan))
-        return
-    if act is Act.ERASE:
+    if act is Act.ERASE and not signer.dry_run:
         screen.note(
             "注意:删除之后无法恢复,也无法再出具此案的证据包。", "Note: this cannot be undone, and no evidence can be made of the case."
         )
-    screen.confirm(f"以 {where.member} 签署 {act},发往 {where.base}。", f"Sign {act} as {where.member} and send to {where.base}.", yes=yes)
-    done = asyncio.run(_send(act, order, where, judge))
-    screen.emit(plan | done, lambda console: _draw(console, plan | done))
+    plan = {"act": act.value, "part": order.part, "reason": order.reason, "until": order.until or None}
+    sign_and_send(screen, signer, plan, _draw, lambda operator: operator.order_part(act, order))
 
 
 async def _part(where: Where, named: str) -> str:
@@ -252,21 +210,11 @@ async def _part(where: Where, named: str) -> str:
         return str((await find_case(cases, named))["transfer"])
 
 
-async def _send(act: Act, order: PartOrder, where: Where, judge: Judge) -> dict[str, Any]:
-    """Raises the gateway's refusal."""
-    member, key = where.identity()
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
-        found = (await operator.order_part(act, order)).answer
-    if found.code:
-        raise problem_error(dict(found.body["problem"])) if "problem" in found.body else TransferError(found.code, "被拒绝", "refused")
-    return {"sent": True, "status": found.status, "leaf": found.index}
-
-
 def _draw(console: Console, told: Mapping[str, Any]) -> None:
     rows = [("命令 Order", told["act"]), ("分件 Part", told["part"]), ("理由 Reason", told["reason"])]
     rows += [("至 Until", told["until"])] if told["until"] else []
-    rows.append(("结果 Result", f"{told['status']}  leaf {told['leaf']}" if told["sent"] else "未发 not sent"))
+    result = told["code"] or f"{told['status']}  leaf {told['leaf']}"
+    rows.append(("结果 Result", result if told["sent"] else "未发 not sent"))
     console.print(facts(rows))
 
 

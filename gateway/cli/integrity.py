@@ -5,26 +5,20 @@ Always over the member API and as one member: a read is a leaf, and what a bank 
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 from rich.console import Console
 
-from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
+from gateway.cli.options import AsJson, NoColor
 from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import trust_of
+from gateway.cli.signing import Deed, Signer, sign_and_send
+from gateway.cli.spread import spread
 from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
 from gateway.cli.transfer_words import local_time
-from gateway.client.orders import Operator
-from gateway.client.prepared import Submitted
-from gateway.client.reading import ReadingApi, problem_error
-from gateway.client.receipts import Judge
-from gateway.federation.channels.https import HttpsChannel
+from gateway.client.reading import ReadingApi
 from gateway.federation.channels.reading import ReadingChannel, http_session
 from gateway.model.integrity import APPEAL_REASONS, FLAG_REASONS, LIFT_REASONS, UPHOLD_REASONS, FlagKind, Said
 from gateway.model.scopes import consent_scope, is_integrity_scope
@@ -49,17 +43,6 @@ Consent: TypeAlias = Annotated[
 ]
 Flag: TypeAlias = Annotated[str, typer.Argument(metavar="FLAG", help="标记编号,或其唯一的开头。 / The flag's id, or its unique beginning.")]
 Reason: TypeAlias = Annotated[str, typer.Option("--reason", metavar="CODE", help="原因代码,见 --help 末。 / One of the codes below.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """The options of whatever signs."""
-
-    where: Where
-    trust_file: Path | None
-    registry_key: Path | None
-    yes: bool
-    dry_run: bool
 
 
 def _codes(reasons: Mapping[str, Said]) -> tuple[str, str]:
@@ -109,35 +92,25 @@ def list_flags(
         more_en="Kinds and reasons: " + ". ".join(f"{kind} ({_codes(reasons)[1]})" for kind, reasons in FLAG_REASONS.items()) + ".",
     ),
 )
+@spread
 def flag(
     record: Annotated[str, typer.Option("--record", metavar="ID", help="记录号。 / The record's id.")],
     kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="标记的种类。 / What is said.")],
     reason: Reason,
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     transfer: Transfer = "",
     consent: Consent = "",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """The outcome's key is read first, and that read is a leaf."""
-    screen = Screen.open(as_json, no_color)
     _known(Act.FLAG, reason, kind)
     if bool(transfer) == bool(consent):
         raise CliError("cli.usage", "--transfer 与 --consent 须写且只写一项", "give --transfer or --consent, one of them")
-    where = Where(url, member, key_file, config, None)
-    outcomes = asyncio.run(_read(where, transfer, consent))["outcomes"]
+    outcomes = asyncio.run(_read(signer.where, transfer, consent))["outcomes"]
     if record not in outcomes:
         raise CliError("cli.not_found", "其中没有此记录,或本行无权标记", "there is no such record for us to flag", id=record)
     paper = FlagPaper(outcomes[record], kind, reason, transfer, _consent_of(consent))
     head = {"种类 Kind": FlagKind(kind).value, "原因 Reason": reason, "记录 Record": record, "成果 Outcome": paper.outcome}
-    _say(screen, Signer(where, trust_file, registry_key, yes, dry_run), Act.FLAG, "", write_flag(paper), head)
+    _say(signer, Act.FLAG, "", head, lambda operator: operator.flag(write_flag(paper)))
 
 
 def _word(name: str, act: Act, content: str, reasons: Mapping[str, Said], zh: str, en: str) -> None:
@@ -146,28 +119,18 @@ def _word(name: str, act: Act, content: str, reasons: Mapping[str, Said], zh: st
     more_zh, more_en = _codes(reasons)
 
     @app.command(name, cls=Command, help=about(zh, en, example, more_zh=f"原因:{more_zh}。", more_en=f"Reasons: {more_en}."))
+    @spread
     def run(
         flag: Flag,
         reason: Reason,
-        url: Url,
-        member: MemberId,
-        key_file: KeyFile,
+        signer: Signer,
         transfer: Transfer = "",
-        config: Config = None,
-        trust_file: TrustPath = None,
-        registry_key: RegistryKey = None,
-        yes: Yes = False,
-        dry_run: DryRun = False,
-        as_json: AsJson = False,
-        no_color: NoColor = False,
     ) -> None:
-        screen = Screen.open(as_json, no_color)
         _known(act, reason)
-        where = Where(url, member, key_file, config, None)
-        found = _one(asyncio.run(_read(where, transfer, ""))["flags"], flag)
+        found = _one(asyncio.run(_read(signer.where, transfer, ""))["flags"], flag)
         head = {"标记 Flag": found["flag"], "状态 State": f"{found['state_zh']} {found['state_en']}", "原因 Reason": reason}
-        signer = Signer(where, trust_file, registry_key, yes, dry_run)
-        _say(screen, signer, act, str(found["flag"]), write_reason(reason), head, content)
+        scope, paper = str(found["flag"]), (content, write_reason(reason))
+        _say(signer, act, scope, head, lambda operator: operator.about_flag(act, scope, paper))
 
 
 _word(
@@ -232,34 +195,9 @@ def _one(entries: list[dict[str, Any]], id: str) -> dict[str, Any]:
     return found[0]
 
 
-def _say(screen: Screen, signer: Signer, act: Act, scope: str, paper: bytes, head: Mapping[str, str], content: str = "flag") -> None:
-    """Show, ask, sign, send, tell."""
-    where = signer.where
-    member, _ = where.identity()
-    judge = Judge(trust_of(screen, where.config, signer.trust_file, signer.registry_key))
-    plan: dict[str, Any] = {
-        "act": act.value, "flag": scope, "head": dict(head), "sent": False, "status": None, "code": "", "state": "", "leaf": None
-    }  # fmt: skip
-    if signer.dry_run:
-        screen.emit(plan, lambda console: _draw_plan(console, plan))
-        return
-    if not signer.yes and not screen.as_json:
-        _draw_plan(screen.err, plan)
-    screen.confirm(f"以 {member} 签署,发往 {where.base}。", f"Sign as {member} and send to {where.base}.", yes=signer.yes)
-    answer = asyncio.run(_send(where, judge, act, scope, (content, paper))).answer
-    told = {} if answer.code else {"flag": answer.body["flag"], "state": answer.body["state"]}
-    done = plan | {"sent": True, "status": answer.status, "code": answer.code, "leaf": answer.index} | told
-    screen.emit(done, lambda console: _draw_plan(console, done))
-    if answer.code:
-        screen.fault(problem_error(dict(answer.body["problem"])))
-        raise typer.Exit(exit_of(answer.code))
-
-
-async def _send(where: Where, judge: Judge, act: Act, scope: str, content: tuple[str, bytes]) -> Submitted:
-    member, key = where.identity()
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
-        return await (operator.flag(content[1]) if act is Act.FLAG else operator.about_flag(act, scope, content))
+def _say(signer: Signer, act: Act, scope: str, head: Mapping[str, str], deed: Deed) -> None:
+    plan = {"act": act.value, "flag": scope, "head": dict(head), "state": ""}
+    sign_and_send(signer.screen(), signer, plan, _draw_plan, deed, told=lambda body: {"flag": body["flag"], "state": body["state"]})
 
 
 def _draw(console: Console, flags: list[dict[str, Any]]) -> None:

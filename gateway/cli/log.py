@@ -12,7 +12,7 @@ from gateway.cli.exits import ExitCode
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
 from gateway.cli.log_audit import Audited, audit_database, audit_export, read_export_head
-from gateway.cli.options import AsJson, Config, NoColor, RegistryKey, TrustPath
+from gateway.cli.options import AsJson, Config, Data, NoColor, RegistryKey, TrustPath
 from gateway.cli.screen import Screen, facts
 from gateway.cli.sources import open_node, read_file, trust_of
 from gateway.federation.registry import TrustFile
@@ -26,9 +26,6 @@ app = group(
     "ceg log head --config gateway.toml",
     "ceg log verify --dir out/log --trust-file out/trust.json",
 )
-Data: TypeAlias = Annotated[
-    Path | None, typer.Option("--data", metavar="PATH", help="节点的数据目录或数据库文件。 / A node's data folder or database file.")
-]
 Export: TypeAlias = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="导出的存证日志目录。 / An exported log folder.")]
 
 

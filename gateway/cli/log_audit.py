@@ -114,15 +114,25 @@ def audit_database(
     return Audited(report, questions.envelopes, trust is not None)
 
 
-def audit_export(folder: Path, trust: TrustFile, kept: Sequence[bytes], progress: Progress) -> Audited:
-    """The log of an exported folder, up to the checkpoint in it."""
-    questions = LeafQuestions(trust, None)
+def audit_export(
+    folder: Path,
+    trust: TrustFile,
+    kept: Sequence[bytes],
+    progress: Progress,
+    heads: Sequence[tuple[int, bytes]] = (),
+    watch: Watch | None = None,
+) -> Audited:
+    """The log of an exported folder, up to the checkpoint in it.  `heads` are known as `(size, root)`, beside those `kept` as notes.
+
+    `watch` is shown each leaf that fits those before it.
+    """
+    questions = LeafQuestions(trust, None, watch)
     verifiers = verifiers_of(trust)
 
     def read(path: str) -> bytes:
         return (folder / path).read_bytes()
 
-    report = audit_folder(read, verifiers, check=questions, progress=progress, earlier=earlier_heads(kept, verifiers))
+    report = audit_folder(read, verifiers, check=questions, progress=progress, earlier=[*earlier_heads(kept, verifiers), *heads])
     return Audited(report, questions.envelopes, True)
 
 

@@ -1,7 +1,14 @@
-"""`ceg log rebuild`: states, outcomes and heads from the leaves alone, compared with the database row by row."""
+"""`ceg log rebuild`: states, outcomes and heads from the leaves alone, compared with the database row by row.
+
+The leaves are the database's own, or those of a copy (a bank's mirror, an export): after a database lost its newest leaves the copy
+tells case by case what is behind.  Nothing is written either way: leaves put back under rows that are behind would be followed by
+leaves that do not fit them.
+"""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,29 +17,43 @@ from rich.console import Console
 
 from gateway.cli.exits import ExitCode
 from gateway.cli.helps import about
-from gateway.cli.log import Data
-from gateway.cli.log_audit import Audited, audit_database
-from gateway.cli.options import AsJson, Config, NoColor
+from gateway.cli.log import Export
+from gateway.cli.log_audit import Audited, audit_database, audit_export
+from gateway.cli.options import AsJson, Config, Data, NoColor, RegistryKey, TrustPath
 from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import open_node
+from gateway.cli.sources import open_node, trust_of
 from gateway.crypto.sealing import KeyEncryptionKey
+from gateway.federation.registry import TrustFile
 from gateway.mapping.schema import Standard
+from gateway.storage.database import Read
 from gateway.storage.read_only import ReadOnlyDatabase
 from gateway.system import data_folder
-from gateway.transferlog.leaf import Leaf
+from gateway.transferlog.leaf import Leaf, parse_leaf
 from gateway.transferlog.rebuild import Rebuild
-from gateway.transfers.rebuilt import Comparison, compare_cases, leaf_reader
+from gateway.transferlog.tiles import ENTRIES, WIDTH, TileRef, parse_bundle, tile_width
+from gateway.transfers.rebuilt import Comparison, ReadLeaf, compare_cases, leaf_reader
+from gateway.transfers.rebuilt_acts import compare_acts
 from gateway.transfers.rebuilt_contents import ContentCheck
 from gateway.transfers.rebuilt_heads import compare_heads, compare_outcomes
 
 SHOWN_MAX: Final = 40
+BUNDLES_KEPT: Final = 64
 
 
-def rebuild(config: Config = None, data: Data = None, as_json: AsJson = False, no_color: NoColor = False) -> None:
+def rebuild(
+    config: Config = None,
+    data: Data = None,
+    folder: Export = None,
+    trust_file: TrustPath = None,
+    registry_key: RegistryKey = None,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
     """Exit 6 on any difference."""
     screen = Screen.open(as_json, no_color)
+    copy = None if folder is None else Copied(folder, trust_of(screen, config, trust_file, registry_key))
     with screen.progress("重建 Rebuilding") as progress:
-        audited, told = asyncio.run(_compare(config, data, progress))
+        audited, told = asyncio.run(_compare(config, data, copy, progress))
     finding = audited.report.finding
     document = {
         "size": audited.report.size, "leaves": audited.report.leaves, "finding": audited.document()["finding"], "rows": told.rows,
@@ -44,16 +65,33 @@ def rebuild(config: Config = None, data: Data = None, as_json: AsJson = False, n
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-async def _compare(config: Path | None, data: Path | None, progress: Callable[[int, int], None]) -> tuple[Audited, Comparison]:
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A folder with the log's files, and the trust file under which it is audited."""
+
+    folder: Path
+    trust: TrustFile
+
+
+async def _compare(
+    config: Path | None, data: Path | None, copy: Copied | None, progress: Callable[[int, int], None]
+) -> tuple[Audited, Comparison]:
     async with open_node(config, data) as node:
         key = None if node.settings is None else KeyEncryptionKey.load(node.settings.keys.master_key_file)
-        return compare(node.database, key, Standard(data_folder("standards")) if key is not None else None, progress)
+        return compare(node.database, key, Standard(data_folder("standards")) if key is not None else None, progress, copy)
 
 
 def compare(
-    database: ReadOnlyDatabase, key: KeyEncryptionKey | None, standard: Standard | None, progress: Callable[[int, int], None]
+    database: ReadOnlyDatabase,
+    key: KeyEncryptionKey | None,
+    standard: Standard | None,
+    progress: Callable[[int, int], None],
+    copy: Copied | None = None,
 ) -> tuple[Audited, Comparison]:
-    """The log is audited in the same pass: leaves that do not hold rebuild nothing, and nothing is compared then."""
+    """The log is audited in the same pass: leaves that do not hold rebuild nothing, and nothing is compared then.
+
+    With a `copy` its leaves are taken, and the database's head has to lie on its history.
+    """
     rebuilt, told = Rebuild(), Comparison()
     contents = ContentCheck(database, told, key, standard)
 
@@ -61,15 +99,31 @@ def compare(
         rebuilt.take(index, leaf)
         contents.take(leaf)
 
-    audited = audit_database(database, None, (), progress, watch)
+    if copy is None:
+        audited = audit_database(database, None, (), progress, watch)
+    else:
+        heads = [(size, root) for size, root, _ in database.rows(Read("head", {})) if size]
+        audited = audit_export(copy.folder, copy.trust, (), progress, heads, watch)
     told.size = rebuilt.size
     if audited.ok:
-        read = leaf_reader(database)
+        read = leaf_reader(database) if copy is None else copy_reader(copy.folder, rebuilt.size)
         contents.end(rebuilt)
         compare_cases(database, rebuilt, read, told)
         compare_outcomes(database, rebuilt, read, told)
         compare_heads(database, rebuilt, read, told)
+        compare_acts(database, told)
     return audited, told
+
+
+def copy_reader(folder: Path, size: int) -> ReadLeaf:
+    """Leaves of an audited copy by index."""
+
+    @lru_cache(maxsize=BUNDLES_KEPT)
+    def bundle(number: int) -> list[bytes]:
+        ref = TileRef(ENTRIES, number, tile_width(size, ENTRIES, number))
+        return parse_bundle((folder / ref.path).read_bytes(), ref.width)
+
+    return lambda index: parse_leaf(bundle(index // WIDTH)[index % WIDTH])
 
 
 def _draw(console: Console, document: dict[str, Any]) -> None:
@@ -106,9 +160,12 @@ COMMANDS = (
             "ceg log rebuild --config gateway.toml",
             "ceg log rebuild --config gateway.toml --json",
             "ceg log rebuild --data var/gateway",
-            more_zh="同时核验日志本身。有主密钥(--config)时还打开存储的内容重算摘要。有差异时退出码为 6;已擦除的分件单列,不算差异。",
+            "ceg log rebuild --config gateway.toml --dir mirror",
+            more_zh="同时核验日志本身。有主密钥(--config)时还打开存储的内容重算摘要。有差异时退出码为 6;已擦除的分件单列,不算差异。"
+            "--dir 以一份副本(某行的镜像或导出)为准:逐案指出数据库落后于副本之处。",
             more_en="The log itself is audited in the same pass. With the master key (--config) stored contents are opened and "
-            "hashed anew. Exit code 6 if anything differs; erased parts are listed apart and are no difference.",
+            "hashed anew. Exit code 6 if anything differs; erased parts are listed apart and are no difference. "
+            "--dir takes the leaves of a copy instead (a bank's mirror, an export): each case that is behind it is named.",
         ),
     ),
 )

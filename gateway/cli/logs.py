@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from gateway.system import SystemClock
+from gateway.transfers.alarm_lines import count_alarm
 
 MASK: Final = "***"
 PERSONAL: Final = frozenset(
@@ -65,7 +66,7 @@ def configure(level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[count_alarm, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,

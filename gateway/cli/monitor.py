@@ -21,6 +21,7 @@ from gateway.cli.transfer_source import KeyFile, MemberId, Url, Where
 from gateway.client.mirror import Fetch, Mirror
 from gateway.client.monitor import Look, Monitor, folder_fetch
 from gateway.client.own_leaves import Book
+from gateway.client.own_receipts import OwnReceipts
 from gateway.client.reading import problem_error
 from gateway.client.store import Store
 from gateway.errors import PeerError, TransferLogError
@@ -124,11 +125,11 @@ async def _opened(watched: Watched) -> AsyncIterator[Monitor]:
     """With leaves where they can be had: from a folder, or as a member with a key."""
     where, trust = watched.where, watched.trust
     async with AsyncExitStack() as stack:
-        book = None
+        book = receipts = None
         if watched.connector is not None:
             store = Store(await open_connector(watched.connector))
             stack.push_async_callback(store.close)
-            book = Book(where.member, store)
+            book, receipts = Book(where.member, store), OwnReceipts(store)
         if watched.folder is not None:
             fetch, leaves = folder_fetch(watched.folder), True
         else:
@@ -140,7 +141,7 @@ async def _opened(watched: Watched) -> AsyncIterator[Monitor]:
                 fetch = public_fetch(ReadingChannel(session, TIMEOUT_S), where.base)
         watched.state.mkdir(parents=True, exist_ok=True)
         mirror = Mirror(watched.state, where.member, lambda: trust, fetch, book) if leaves else None
-        yield Monitor(watched.state, verifiers_of(trust), trust.data.gateway.witness_quorum, fetch, mirror, book)
+        yield Monitor(watched.state, verifiers_of(trust), trust.data.gateway.witness_quorum, fetch, mirror, receipts)
 
 
 def public_fetch(channel: ReadingChannel, base: str) -> Fetch:

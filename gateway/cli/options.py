@@ -30,3 +30,6 @@ RegistryKey: TypeAlias = Annotated[
 At: TypeAlias = Annotated[
     str, typer.Option("--at", metavar="TIME", help="以此时刻判断(RFC 3339),默认现在。 / Judge as of this moment (RFC 3339), not now.")
 ]
+Data: TypeAlias = Annotated[
+    Path | None, typer.Option("--data", metavar="PATH", help="节点的数据目录或数据库文件。 / A node's data folder or database file.")
+]

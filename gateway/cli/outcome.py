@@ -7,27 +7,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
-from gateway.cli.screen import Screen, facts, table
-from gateway.cli.sources import trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
+from gateway.cli.screen import facts, table
+from gateway.cli.signing import Signer, reason_of, sign_and_send
+from gateway.cli.spread import spread
+from gateway.cli.transfer_source import Reader, Where
 from gateway.cli.transfer_words import ITEMS, STATES, deadline_day, local_time
-from gateway.client.orders import Operator
-from gateway.client.prepared import Submitted
-from gateway.client.reading import problem_error
-from gateway.client.receipts import Judge
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.channels.reading import http_session
 from gateway.model.documents import Clearance
 from gateway.model.transfer import State
-from gateway.system import SystemClock, SystemIds
 
 SHORT = 12
-REASON_CHARS_MAX = 500
 NONE = "none"
 app = group(
     "有争议的成果:查看,由轮值单位裁定。",
@@ -49,18 +39,13 @@ app = group(
         more_en="With --url these are the ones that we are to rule on; else the node's database is read, as the centre sees it.",
     ),
 )
+@spread
 def list_contested(
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    reader: Reader,
 ) -> None:
     """Everything that waits for a ruling."""
-    screen = Screen.open(as_json, no_color)
-    found = asyncio.run(_contested(Where(url, member, key_file, config, data)))
+    screen = reader.screen()
+    found = asyncio.run(_contested(reader.where))
     if found["more"]:
         screen.note("注意:还有更多,此处未全部列出。", "Note: there are more than are shown here.")
     screen.emit(found["outcomes"], lambda console: _draw_list(console, found["outcomes"]))
@@ -106,6 +91,7 @@ def _draw_list(console: Console, outcomes: Sequence[dict[str, Any]]) -> None:
         "does the outcome pass. The presiding unit signs; it is a leaf and cannot be taken back.",
     ),
 )
+@spread
 def clear(
     outcome: Annotated[
         str, typer.Argument(metavar="OUTCOME", help="成果标识,或其唯一的开头。 / The outcome's key, or its unique beginning.")
@@ -120,44 +106,21 @@ def clear(
         str,
         typer.Option("--reason", metavar="TEXT", help="理由,写入签名的裁定;不得含个人信息。 / Why; part of the ruling. Nothing personal."),
     ],
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    signer: Signer,
 ) -> None:
     """One ruling, one verified answer."""
-    screen = Screen.open(as_json, no_color)
-    if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
-        raise CliError("cli.usage", "须有理由(至多 500 字)", "a reason of at most 500 characters is needed")
-    where = Where(url, member, key_file, config, None)
-    where.identity()
-    judge = Judge(trust_of(screen, config, trust_file, registry_key))
-    found = _one(asyncio.run(_contested(where))["outcomes"], "outcome", outcome)
+    why = reason_of(reason)
+    found = _one(asyncio.run(_contested(signer.where))["outcomes"], "outcome", outcome)
     claim = None if stands == NONE else _one([each for each in found["claims"] if each["live"]], "transfer", stands)
     plan = {
         "outcome": found["outcome"], "ver": found["ver"], "stands": claim["transfer"] if claim else NONE,
-        "record": claim["record"] if claim else "", "sent": False, "status": None, "code": "", "leaf": None,
+        "record": claim["record"] if claim else "",
     }  # fmt: skip
-    if dry_run:
-        screen.emit(plan, lambda console: _draw_ruling(console, plan))
-        return
-    if not yes and not screen.as_json:
-        _draw_list(screen.err, [found])
-        _draw_ruling(screen.err, plan)
-    screen.confirm(f"以 {member} 签署裁定,发往 {where.base}。", f"Sign the ruling as {member} and send it to {where.base}.", yes=yes)
-    ruling = Clearance("other", reason.strip(), claim["transfer"] if claim else "", plan["record"])
-    answer = asyncio.run(_send(where, judge, plan, ruling)).answer
-    done = plan | {"sent": True, "status": answer.status, "code": answer.code, "leaf": answer.index}
-    screen.emit(done, lambda console: _draw_ruling(console, done))
-    if answer.code:
-        screen.fault(problem_error(dict(answer.body["problem"])))
-        raise typer.Exit(exit_of(answer.code))
+    ruling = Clearance("other", why, claim["transfer"] if claim else "", plan["record"])
+    sign_and_send(
+        signer.screen(), signer, plan, _draw_ruling, lambda operator: operator.clear(found["outcome"], found["ver"], ruling),
+        before=lambda console: _draw_list(console, [found]),
+    )  # fmt: skip
 
 
 def _one(entries: Sequence[dict[str, Any]], name: str, id: str) -> dict[str, Any]:
@@ -170,13 +133,6 @@ def _one(entries: Sequence[dict[str, Any]], name: str, id: str) -> dict[str, Any
             "cli.not_found", "须由本行裁定的成果或其主张中没有此项", "there is no such outcome or claim for us to rule on", id=id
         )
     return found[0]
-
-
-async def _send(where: Where, judge: Judge, plan: dict[str, Any], ruling: Clearance) -> Submitted:
-    member, key = where.identity()
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
-        return await operator.clear(plan["outcome"], plan["ver"], ruling)
 
 
 def _draw_ruling(console: Console, plan: dict[str, Any]) -> None:

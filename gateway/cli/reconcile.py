@@ -7,8 +7,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, NoColor
+from gateway.cli.options import AsJson, Config, Data, NoColor
 from gateway.cli.screen import Screen, facts, table
 from gateway.cli.sources import open_node
 from gateway.cli.transfer_words import local_time

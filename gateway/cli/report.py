@@ -11,15 +11,14 @@ from rich.console import Console
 from gateway.cli.exits import ExitCode
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, NoColor
+from gateway.cli.options import AsJson, Config, Data, NoColor
 from gateway.cli.screen import Screen, facts, table
 from gateway.cli.sources import open_node
 from gateway.cli.transfer_words import local_time
 from gateway.recognition.statement import LINES, bounds_of, figures_of
 from gateway.storage.rows import StatementRow
 from gateway.transfers.conservation import Balance, Finding, balance
-from gateway.transfers.recount import mismatches
+from gateway.transfers.recount import compared
 from gateway.transfers.statement_watch import cases_of
 from gateway.transfers.statements import statement_json
 
@@ -158,14 +157,15 @@ def check(config: Config = None, data: Data = None, as_json: AsJson = False, no_
     """One check of everything."""
     screen = Screen.open(as_json, no_color)
 
-    async def read() -> Balance:
+    async def read() -> tuple[Balance, int]:
         async with open_node(config, data) as node:
             found = await balance(node.database)
-            counts = [Finding("statistics.count", each.what, each.counted, each.kept) for each in await mismatches(node.database)]
-            return replace(found, findings=(*found.findings, *counts))
+            wrong, unread = await compared(node.database)
+            counts = [Finding("statistics.count", each.what, each.counted, each.kept) for each in wrong]
+            return replace(found, findings=(*found.findings, *counts)), unread
 
-    found = asyncio.run(read())
-    screen.emit(_balance_json(found), lambda console: _draw_balance(console, found))
+    found, unread = asyncio.run(read())
+    screen.emit({**_balance_json(found), "issuers_unread": unread}, lambda console: _draw_balance(console, found, unread))
     if not found.ok:
         raise typer.Exit(ExitCode.FINDINGS)
 
@@ -185,7 +185,7 @@ def _balance_json(found: Balance) -> dict[str, Any]:
     }
 
 
-def _draw_balance(console: Console, found: Balance) -> None:
+def _draw_balance(console: Console, found: Balance, unread: int) -> None:
     console.print(
         facts([("叶 Leaves", str(found.size)), ("案件 Cases", str(found.transfers)), ("对账单 Statements", str(found.statements))])
     )
@@ -194,6 +194,11 @@ def _draw_balance(console: Console, found: Balance) -> None:
         amounts = (format(sums.amounts[name], "f") for name in (*LINES, "awarded"))
         shown.add_row(period, f"{source}→{accepting}", str(sums.transfers), *amounts)
     console.print(shown)
+    if unread:
+        console.print(
+            f"{unread} 项的出具机构已不可读(已删除,或未给主密钥):只能核对其合计。 "
+            f"The institution of {unread} items cannot be read (erased, or no master key): only their sums were checked."
+        )
     if found.ok:
         console.print("三处一致,学分守恒,计数无误。 All three agree: credits are conserved, and the counts are right.")
         return

@@ -15,8 +15,7 @@ from gateway.cli.catalogue_source import day_of, open_source, refuse_existing, s
 from gateway.cli.catalogue_words import draw_problems, label
 from gateway.cli.exits import ExitCode
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, NoColor
+from gateway.cli.options import AsJson, Config, Data, NoColor
 from gateway.cli.rule_options import Code, Day, From, Old, Region, Results, RuleFile
 from gateway.cli.rule_past import Own, simulate_past
 from gateway.cli.rule_source import past_items, programme_of, programmes_on, rule_set_at, version_at

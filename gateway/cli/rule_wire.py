@@ -6,7 +6,6 @@ before anything is signed.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -14,25 +13,17 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 
 from gateway.cli.catalogue_source import day_of, open_source, refuse_existing, standard_codes
-from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
-from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
 from gateway.cli.rule_options import Code, Day, From, Old, Region, Results, RuleFile
 from gateway.cli.rule_source import programmes_on
 from gateway.cli.rule_trial import How, try_out
 from gateway.cli.rule_words import draw_plan, draw_versions, head_of_entry, head_of_file, stop_at
 from gateway.cli.screen import Screen, facts
-from gateway.cli.sources import trust_of
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where, all_rules
-from gateway.client.orders import Operator
-from gateway.client.prepared import Submitted
-from gateway.client.reading import problem_error
-from gateway.client.receipts import Judge
+from gateway.cli.signing import Signer, reason_of, sign_and_send
+from gateway.cli.spread import spread
+from gateway.cli.transfer_source import Reader, Where, all_rules
 from gateway.errors import RecognitionError
-from gateway.federation.channels.https import HttpsChannel
-from gateway.federation.channels.reading import http_session
 from gateway.federation.protocol import MEDIA_JSON, MEDIA_TOML, MEDIA_XML
 from gateway.mapping.documents import write
 from gateway.model.documents import Withdrawal
@@ -42,27 +33,14 @@ from gateway.recognition.lint import lint
 from gateway.recognition.rule_file import load_rules
 from gateway.recognition.rule_papers import WordPaper, write_trial, write_word
 from gateway.recognition.rules import RuleSet
-from gateway.system import SystemClock, SystemIds
 
 HERE: Final = "--url https://gw.example --member CN-32 --key-file m.pem"
-REASON_CHARS_MAX: Final = 500
 app = group("互认规则的版本。", "Versions of recognition rules.", "ceg rule list")
 Id: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="规则集标识。 / The rule set's id.")]
 Named: TypeAlias = Annotated[str, typer.Argument(metavar="VERSION", help="版本。 / The version.")]
 Accepting: TypeAlias = Annotated[
     str, typer.Option("--accepting", metavar="ID", help="接收行,两行同名时须写。 / The accepting bank, where two use one name.")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """The options of whatever signs."""
-
-    where: Where
-    trust_file: Path | None
-    registry_key: Path | None
-    yes: bool
-    dry_run: bool
 
 
 @app.command(
@@ -78,12 +56,11 @@ class Signer:
         more_en="The gateway runs the lint itself. Nothing takes effect before it is approved and published.",
     ),
 )
+@spread
 def propose(
     file: RuleFile,
     results: Results,
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     old: Old = None,
     programme: Code = "",
     region: Region = "",
@@ -93,22 +70,14 @@ def propose(
         str,
         typer.Option("--restores", metavar="VERSION", help="回退:恢复此已发布版本的规则。 / Bring that version's rules back."),
     ] = "",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """One proposal, one verified answer."""
-    screen = Screen.open(as_json, no_color)
+    screen = signer.screen()
     tried = try_out(screen, file, How(results, old, programme, region, catalogue, at))
     stop_at(screen, tried.findings)
     rules = tried.rules
     assert rules is not None
     contents = [("rules", tried.data, MEDIA_TOML), ("trial", write_trial(tried.paper(restores)), MEDIA_JSON)]
-    signer = Signer(Where(url, member, key_file, config, None), trust_file, registry_key, yes, dry_run)
     _say(screen, signer, Act.RULE_PROPOSE, rule_scope(rules.accepting, rules.id, rules.version), contents, head_of_file(rules, tried.data))
 
 
@@ -117,33 +86,23 @@ def _word(name: str, act: Act, content: str, zh: str, en: str, more_zh: str, mor
     example = f"ceg rule {name} demo-xzgl 2026.2 {HERE}"
 
     @app.command(name, cls=Command, help=about(zh, en, example, f"{example} --dry-run", more_zh=more_zh, more_en=more_en))
+    @spread
     def run(
         id: Id,
         version: Named,
-        url: Url,
-        member: MemberId,
-        key_file: KeyFile,
+        signer: Signer,
         accepting: Accepting = "",
         catalogue: From = None,
         at: Day = "",
-        config: Config = None,
-        trust_file: TrustPath = None,
-        registry_key: RegistryKey = None,
-        yes: Yes = False,
-        dry_run: DryRun = False,
-        as_json: AsJson = False,
-        no_color: NoColor = False,
     ) -> None:
-        screen = Screen.open(as_json, no_color)
-        where = Where(url, member, key_file, config, None)
-        found, data = asyncio.run(_fetched(where, id, version, accepting))
+        screen = signer.screen()
+        found, data = asyncio.run(_fetched(signer.where, id, version, accepting))
         rules = _checked(found, data)
         if catalogue is not None:
             source, day = open_source(catalogue), day_of(at)
             stop_at(screen, lint(f"{id}@{version}", data, standard_codes(), day=day, catalogue=source.catalogue,
                                   programmes=programmes_on(source, day)))  # fmt: skip
         paper = write_word(WordPaper(id, version, sha256(data).hexdigest()))
-        signer = Signer(where, trust_file, registry_key, yes, dry_run)
         _say(screen, signer, act, found["scope"], [(content, paper, MEDIA_JSON)], head_of_file(rules, data))
 
 
@@ -178,37 +137,19 @@ _word(
         more_en="Its proposer before publication, the accepting bank afterwards. No older version revives: propose it anew.",
     ),
 )
+@spread
 def withdraw(
     id: Id,
     version: Named,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="理由;不得含个人信息。 / Why. Nothing personal.")],
-    url: Url,
-    member: MemberId,
-    key_file: KeyFile,
+    signer: Signer,
     accepting: Accepting = "",
-    config: Config = None,
-    trust_file: TrustPath = None,
-    registry_key: RegistryKey = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """One act with a reason."""
-    screen = Screen.open(as_json, no_color)
-    if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
-        raise CliError("cli.usage", "须有理由(至多 500 字)", "a reason of at most 500 characters is needed")
-    where = Where(url, member, key_file, config, None)
-    found = _one(asyncio.run(_listed(where)), id, version, accepting)
-    content = ("reason", write(Withdrawal("other", reason.strip())), MEDIA_XML)
-    _say(
-        screen,
-        Signer(where, trust_file, registry_key, yes, dry_run),
-        Act.RULE_WITHDRAW,
-        found["scope"],
-        [content],
-        head_of_entry(found),
-    )
+    why = reason_of(reason)
+    found = _one(asyncio.run(_listed(signer.where)), id, version, accepting)
+    content = ("reason", write(Withdrawal("other", why)), MEDIA_XML)
+    _say(signer.screen(), signer, Act.RULE_WITHDRAW, found["scope"], [content], head_of_entry(found))
 
 
 @app.command(
@@ -223,18 +164,13 @@ def withdraw(
         more_en="With --url over the member API; else from the node's database.",
     ),
 )
+@spread
 def list_versions(
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
+    reader: Reader,
 ) -> None:
     """Rules are public among members."""
-    screen = Screen.open(as_json, no_color)
-    found = asyncio.run(_listed(Where(url, member, key_file, config, data)))
+    screen = reader.screen()
+    found = asyncio.run(_listed(reader.where))
     screen.emit(found, lambda console: draw_versions(console, found))
 
 
@@ -247,23 +183,18 @@ def list_versions(
         f"ceg rule fetch demo-xzgl 2026.2 demo.toml {HERE}",
     ),
 )
+@spread
 def fetch(
     id: Id,
     version: Named,
     to: Annotated[Path, typer.Argument(metavar="TO", help="写入的文件。 / The file to write.")],
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
+    reader: Reader,
     accepting: Accepting = "",
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """Its digest is compared with the list's."""
-    screen = Screen.open(as_json, no_color)
+    screen = reader.screen()
     refuse_existing(to, replace_old=False)
-    found, content = asyncio.run(_fetched(Where(url, member, key_file, config, data), id, version, accepting))
+    found, content = asyncio.run(_fetched(reader.where, id, version, accepting))
     to.write_bytes(content)
     screen.emit(found, lambda console: console.print(facts([*head_of_entry(found).items(), ("文件 File", str(to))])))
 
@@ -301,30 +232,12 @@ def _checked(found: dict[str, Any], data: bytes) -> RuleSet:
 
 
 def _say(screen: Screen, signer: Signer, act: Act, scope: str, contents: Sequence[tuple[str, bytes, str]], head: dict[str, str]) -> None:
-    """Show, ask, sign, send, tell."""
-    where = signer.where
-    member, _ = where.identity()
-    judge = Judge(trust_of(screen, where.config, signer.trust_file, signer.registry_key))
-    plan: dict[str, Any] = {
-        "act": act.value, "rule": scope, "head": head, "sent": False, "status": None, "code": "", "state": "", "leaf": None
-    }  # fmt: skip
-    if signer.dry_run:
-        screen.emit(plan, lambda console: draw_plan(console, plan))
-        return
-    if not signer.yes and not screen.as_json:
-        draw_plan(screen.err, plan)
-    screen.confirm(f"以 {member} 签署,发往 {where.base}。", f"Sign as {member} and send to {where.base}.", yes=signer.yes)
-    answer = asyncio.run(_send(where, judge, act, scope, contents)).answer
-    state = answer.body.get("rule", {}).get("state", "") if not answer.code else ""
-    done = plan | {"sent": True, "status": answer.status, "code": answer.code, "state": state, "leaf": answer.index}
-    screen.emit(done, lambda console: draw_plan(console, done))
-    if answer.code:
-        screen.fault(problem_error(dict(answer.body["problem"])))
-        raise typer.Exit(exit_of(answer.code))
-
-
-async def _send(where: Where, judge: Judge, act: Act, scope: str, contents: Sequence[tuple[str, bytes, str]]) -> Submitted:
-    member, key = where.identity()
-    async with http_session() as session:
-        operator = Operator(member, key, where.base, judge, HttpsChannel(session, TIMEOUT_S), SystemClock(), SystemIds())
-        return await operator.rule(act, scope, contents)
+    plan = {"act": act.value, "rule": scope, "head": head, "state": ""}
+    sign_and_send(
+        screen,
+        signer,
+        plan,
+        draw_plan,
+        lambda operator: operator.rule(act, scope, contents),
+        told=lambda body: {"state": body["rule"]["state"]},
+    )

@@ -11,12 +11,12 @@ from rich.console import Console
 from gateway.cli.exits import exit_of
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.log import Data
 from gateway.cli.options import AsJson, Config, DryRun, NoColor, RegistryKey, TrustPath, Yes
 from gateway.cli.screen import Screen, facts, table
 from gateway.cli.sources import trust_of
+from gateway.cli.spread import spread
 from gateway.cli.transfer_evidence import EVIDENCE, evidence_file
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where, all_cases, find_case
+from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Reader, Url, Where, all_cases, find_case
 from gateway.cli.transfer_words import (
     ITEMS,
     STATES,
@@ -152,22 +152,17 @@ def _draw_receipt(console: Console, document: dict[str, Any]) -> None:
         more_en="With --url it is what our member sees; else the node's database is read, as the centre sees it.",
     ),
 )
+@spread
 def list_cases(
+    reader: Reader,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help="只看此状态。 / Only this state.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="至多几个,默认 50。 / At most so many; 50.")] = 50,
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """A page of cases."""
-    screen = Screen.open(as_json, no_color)
+    screen = reader.screen()
     if state and state not in set(STATES):
         raise CliError("cli.usage", "没有此状态", "there is no such state", states=", ".join(STATES))
-    found = asyncio.run(_collect(Where(url, member, key_file, config, data), state, limit))
+    found = asyncio.run(_collect(reader.where, state, limit))
 
     def draw(console: Console) -> None:
         shown = table("转移 Transfer", "转出→接收", "状态 State", "轮到 Turn", "自 Since", "至 Until")
@@ -206,19 +201,14 @@ async def _find(where: Where, id: str) -> dict[str, Any]:
         "ceg transfer show 5f0c21 --url https://gw.example --member CN-31 --key-file m.pem --json",
     ),
 )
+@spread
 def show(
+    reader: Reader,
     transfer: TransferId,
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """One case whole."""
-    screen = Screen.open(as_json, no_color)
-    case = asyncio.run(_find(Where(url, member, key_file, config, data), transfer))
+    screen = reader.screen()
+    case = asyncio.run(_find(reader.where, transfer))
     screen.emit(case, lambda console: draw_case(console, case))
 
 
@@ -234,24 +224,19 @@ def show(
         more_en="Changes go to stderr; at the end the whole transfer goes to stdout. Exit code 7 when time runs out.",
     ),
 )
+@spread
 def watch(
+    reader: Reader,
     transfer: TransferId,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", min=0, help="至多几秒,默认不限。 / Seconds at most; no limit.")] = 0,
     interval: Annotated[
         float, typer.Option("--interval", metavar="S", min=0.05, help="几秒看一次,默认 2。 / Seconds between looks; 2.")
     ] = 2,
-    url: Url = "",
-    member: MemberId = "",
-    key_file: KeyFile = None,
-    config: Config = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    no_color: NoColor = False,
 ) -> None:
     """Until closed."""
-    screen = Screen.open(as_json, no_color)
+    screen = reader.screen()
     try:
-        case = asyncio.run(_watch(screen, Where(url, member, key_file, config, data), transfer, interval, timeout or None))
+        case = asyncio.run(_watch(screen, reader.where, transfer, interval, timeout or None))
     except TimeoutError:
         raise CliError("cli.timeout", "到时仍未结束", "it has not ended in time") from None
     screen.emit(case, lambda console: draw_case(console, case))

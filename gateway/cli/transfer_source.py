@@ -12,6 +12,8 @@ import typer
 from gateway.app import load_trust
 from gateway.cli.catalogue_source import day_of, standard_codes
 from gateway.cli.faults import CliError
+from gateway.cli.options import AsJson, Config, Data, NoColor
+from gateway.cli.screen import Screen
 from gateway.cli.sources import OpenNode, open_node
 from gateway.client.reading import ReadingApi
 from gateway.crypto.keys import SigningKey
@@ -123,6 +125,28 @@ class Where:
         if not self.member or self.key_file is None:
             raise CliError("cli.usage", "用 --url 时须给 --member 与 --key-file", "--url needs --member and --key-file")
         return self.member, SigningKey.load(self.key_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The options of whatever reads cases."""
+
+    url: Url = ""
+    member: MemberId = ""
+    key_file: KeyFile = None
+    config: Config = None
+    data: Data = None
+    as_json: AsJson = False
+    no_color: NoColor = False
+
+    def screen(self) -> Screen:
+        """Where this command is shown."""
+        return Screen.open(self.as_json, self.no_color)
+
+    @property
+    def where(self) -> Where:
+        """A gateway, as a member, or a node's own database."""
+        return Where(self.url, self.member, self.key_file, self.config, self.data)
 
 
 async def _final_size(node: OpenNode) -> int:

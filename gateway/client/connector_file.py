@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.client.exchange_folder import ExchangeFolder
+from gateway.client.selection_desk import Policy
 from gateway.crypto.keys import SigningKey, VerifyKey, read_secret_file
 from gateway.errors import Problem, SettingsError
 from gateway.federation.registry import TrustFile
@@ -16,7 +17,12 @@ from gateway.model.documents import Identity
 
 PATHS: Final = ("folder", "key_file", "trust_file", "trust_signature_file", "registry_key_file")
 TEXTS: Final = ("member", "gateway_url")
-OPTIONAL: Final = ("endpoint_host", "endpoint_port", "pull_url", "pull_token_file", "exchange_folder", "people", "canary")
+OPTIONAL: Final = (
+    "endpoint_host", "endpoint_port", "pull_url", "pull_token_file", "exchange_folder", "people", "canary", "selections",
+    "selections_every_s",
+)  # fmt: skip
+POLICIES: Final = tuple(policy.value for policy in Policy)
+SELECTIONS_EVERY_MIN_S: Final = 5
 CANARY_EVERY_MIN_S: Final = 60
 PEOPLE_FILES: Final = ("client_secret_file", "client_key_file")
 
@@ -52,6 +58,9 @@ class ConnectorFile:
     people: Mapping[str, Any] = field(default_factory=dict)
     """The table `people`: the console of the bank's people; none without it."""
     canary: CanarySettings | None = None
+    selections: Policy = Policy.ASK
+    """What becomes of bulk selections that were released for this bank as presiding unit; asked for every so many seconds."""
+    selections_every_s: float = 60.0
 
     @classmethod
     def load(cls, path: Path) -> "ConnectorFile":
@@ -77,12 +86,14 @@ class ConnectorFile:
         canary = table.get("canary")
         if canary is not None and not _is_canary(canary):
             problems.append(_problem("canary", "应有 every_s(≥ 60)、citizen_id、name", "has every_s (60 or more), citizen_id, name"))
+        problems += _selection_problems(table.get("selections", "ask"), table.get("selections_every_s", 60))
         if problems:
             raise SettingsError("settings.connector", "连接程序配置有误", "the connector's settings are wrong", problems=tuple(problems))
         paths = {name: path.parent / table[name] for name in PATHS}
         more = {name: table[name] for name in OPTIONAL if name in table}
         more |= {name: path.parent / str(more[name]) for name in ("pull_token_file", "exchange_folder") if name in more}
         more["people"] = people | {name: path.parent / str(people[name]) for name in PEOPLE_FILES if name in people}
+        more["selections"] = Policy(table.get("selections", "ask"))
         if canary is not None:
             more["canary"] = CanarySettings(canary["every_s"], Identity(canary["citizen_id"].upper(), canary["name"], synthetic=True))
         return cls(member=table["member"], gateway_url=table["gateway_url"].rstrip("/"), **paths, **more)
@@ -118,6 +129,13 @@ class ConnectorFile:
         except (OSError, ValueError) as error:
             raise SettingsError("settings.trust_file", "信任文件无法读取", "the trust file cannot be read") from error
         return TrustFile.load(raw, signature, [pinned])
+
+
+def _selection_problems(policy: object, every_s: object) -> list[Problem]:
+    problems = [] if policy in POLICIES else [_problem("selections", '应为 "ask" 或 "sign"', 'is "ask" or "sign"')]
+    if not isinstance(every_s, int | float) or isinstance(every_s, bool) or every_s < SELECTIONS_EVERY_MIN_S:
+        problems.append(_problem("selections_every_s", "应为 5 以上的秒数", "is 5 seconds or more"))
+    return problems
 
 
 def _problem(name: str, zh: str, en: str) -> Problem:

@@ -9,8 +9,9 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.client.own_leaves import Book, signature_fault
 from gateway.errors import TransferLogError
@@ -22,6 +23,8 @@ from gateway.transferlog.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from gateway.transferlog.tiles import ENTRIES, WIDTH, TileRef, TreeState, append, edge_tiles, parse_bundle, tile_width, write_bundle
 from gateway.transferlog.witness import Head
 
+EVIDENCE: Final = "evidence"
+EVIDENCE_MAX: Final = 200
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 """A path below `/log/` to the file's bytes.  Raises PeerError, or what the other side names."""
 
@@ -38,19 +41,19 @@ class Found:
 
 
 class _Grown:
-    """The log as far as it was checked.  `acts`: index to `jti` of the bank's own acts."""
+    """The log as far as it was checked.  `own`: index to leaf hash of the bank's own acts."""
 
     def __init__(self, member: str) -> None:
         self.member = member
         self.tree = TreeState()
         self.continuity = Continuity()
-        self.acts: dict[int, str] = {}
+        self.own: dict[int, bytes] = {}
         self.unknown: dict[str, int] = {}
 
-    def take(self, index: int, leaf: Leaf) -> Fault | None:
+    def take(self, index: int, leaf: Leaf, hashed: bytes) -> Fault | None:
         """One more leaf, in order."""
         if leaf.iss == self.member and leaf.n == 0:
-            self.acts[index] = leaf.jti
+            self.own[index] = hashed
         if not leaf.known:
             self.unknown.setdefault(leaf.type, index)
         return self.continuity.check(leaf)
@@ -68,9 +71,9 @@ class Mirror:
         self._grown: _Grown | None = None
 
     @property
-    def acts(self) -> dict[int, str]:
-        """Index to `jti` of this bank's own acts, as far as the log was followed."""
-        return self._grown.acts if self._grown is not None else {}
+    def own(self) -> dict[int, bytes]:
+        """Index to leaf hash of this bank's own acts, as far as the log was followed."""
+        return self._grown.own if self._grown is not None else {}
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -134,7 +137,7 @@ class Mirror:
                 return Found(index, wrong)
             parsed.append((index, leaf))
         for index, leaf in parsed:
-            broken = grown.take(index, leaf)
+            broken = grown.take(index, leaf, hashes[index - tree.size + known])
             if broken is not None:
                 return Found(index, broken)
         added = append(tree, hashes[known:])
@@ -154,10 +157,10 @@ class Mirror:
         grown = _Grown(self._member)
         batch: list[bytes] = []
         for index, raw in folder_entries(lambda path: (self._folder / path).read_bytes(), held.size):
-            fault = grown.take(index, parse_leaf(raw))
+            batch.append(leaf_hash(raw))
+            fault = grown.take(index, parse_leaf(raw), batch[-1])
             if fault is not None:
                 raise Found(index, fault).error()
-            batch.append(leaf_hash(raw))
             if len(batch) == WIDTH:
                 grown.tree, batch = append(grown.tree, batch).state, []
         grown.tree = append(grown.tree, batch).state
@@ -180,6 +183,20 @@ def write_file(file: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def keep_evidence(folder: Path, *texts: str) -> tuple[str, ...]:
+    """Heads and proofs that contradict each other, each under the digest of its text: the same evidence is one file however often seen.
+
+    Gives their places below `folder`.
+    """
+    place, names = folder / EVIDENCE, []
+    for text in filter(None, texts):
+        file = place / f"{sha256(text.encode('utf-8')).hexdigest()[:16]}.txt"
+        if not file.exists() and (not place.exists() or len(list(place.iterdir())) < EVIDENCE_MAX):
+            write_file(file, text.encode("utf-8"))
+        names.append(str(file.relative_to(folder)))
+    return tuple(names)
 
 
 def read_note(folder: Path) -> str:

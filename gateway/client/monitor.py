@@ -9,12 +9,11 @@ signed by the log itself, so together they convince anybody.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from gateway.client.mirror import Fetch, Mirror, read_note, write_file
-from gateway.client.own_leaves import Book, gaps
+from gateway.client.mirror import Fetch, Mirror, keep_evidence, read_note, write_file
+from gateway.client.own_receipts import OwnReceipts
 from gateway.errors import GatewayError, TransferLogError
 from gateway.transferlog.checkpoint import NOTE_BYTES_MAX, Checkpoint, Verifier, open_checkpoint
 from gateway.transferlog.continuity import Fault
@@ -23,8 +22,6 @@ from gateway.transferlog.merkle import EMPTY_ROOT, verify_consistency
 from gateway.transferlog.tiles import TileRef, consistency_proof, consistency_tiles
 from gateway.transferlog.witness import Head
 
-EVIDENCE: Final = "evidence"
-EVIDENCE_MAX: Final = 200
 FINAL_PATH: Final = "checkpoints/final"
 FORKS: Final = frozenset({"transferlog.rolled_back", "transferlog.split_view", "transferlog.root_mismatch", "transferlog.leaf_changed"})
 """Findings against which both heads are saved."""
@@ -61,14 +58,14 @@ class Monitor:
     """Keeps what it saw in `folder`.  `fetch` reads below `/log/`; `keys` are the log's and the witnesses', the log's first."""
 
     def __init__(
-        self, folder: Path, keys: Sequence[Verifier], quorum: int, fetch: Fetch, mirror: Mirror | None, book: Book | None = None
+        self, folder: Path, keys: Sequence[Verifier], quorum: int, fetch: Fetch, mirror: Mirror | None, receipts: OwnReceipts | None = None
     ) -> None:
         self._folder = folder
         self._keys = keys
         self._quorum = quorum
         self._fetch = fetch
         self._mirror = mirror
-        self._book = book
+        self._receipts = receipts
 
     async def look(self) -> Look:
         """Compare, check, keep.  Raises PeerError when the log cannot be read now; what is wrong with it is in the result."""
@@ -85,7 +82,7 @@ class Monitor:
         found = await self._compare(held, shown)
         if found is not None:
             index, fault = found
-            evidence = self._save(kept, note) if fault.code in FORKS else ()
+            evidence = keep_evidence(self._folder, kept, note) if fault.code in FORKS else ()
             look.noticed.append(Noticed(fault.code, fault.zh, fault.en, index, evidence))
             return look
         look.leaves = shown.size - held.size if self._mirror is not None else 0
@@ -133,25 +130,19 @@ class Monitor:
         return 0
 
     async def _gaps(self, size: int) -> list[Noticed]:
-        if self._book is None or self._mirror is None:
+        if self._receipts is None or self._mirror is None:
             return []
-        found = gaps(await self._book.proven(), size, self._mirror.acts)
-        return [Noticed(fault.code, fault.zh, fault.en, index) for index, fault in found]
+        found = await self._receipts.gone(size, self._mirror.own)
+        self._receipts.settle()
+        shown = read_note(self._folder)
+        return [
+            Noticed(each.fault.code, each.fault.zh, each.fault.en, each.index, keep_evidence(self._folder, each.proof, shown))
+            for each in found
+        ]
 
     async def _note(self, path: str) -> str:
         data = await self._fetch(path)
         return data[: NOTE_BYTES_MAX + 1].decode("utf-8", "replace")
-
-    def _save(self, *notes: str) -> tuple[str, ...]:
-        """Both heads, each under the digest of its text, so that the same evidence is one file however often it is seen."""
-        folder = self._folder / EVIDENCE
-        names = []
-        for note in filter(None, notes):
-            file = folder / f"{sha256(note.encode('utf-8')).hexdigest()[:16]}.txt"
-            if not file.exists() and (not folder.exists() or len(list(folder.iterdir())) < EVIDENCE_MAX):
-                write_file(file, note.encode("utf-8"))
-            names.append(str(file.relative_to(self._folder)))
-        return tuple(names)
 
 
 def folder_fetch(folder: Path) -> Fetch:

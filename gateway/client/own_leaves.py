@@ -5,8 +5,6 @@ The first needs the trust file, the second the connector's store.  A fault is a 
 which index.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,7 +14,6 @@ from gateway.client.store import Store
 from gateway.errors import GatewayError
 from gateway.federation.envelope import open_envelope
 from gateway.federation.registry import TrustFile
-from gateway.storage.connector_schema import OutboxRow
 from gateway.transferlog.continuity import Fault
 from gateway.transferlog.leaf import Leaf
 
@@ -60,28 +57,3 @@ class Book:
         if leaf.content != sent or (row.scope and leaf.type in BY_CONNECTOR and row.scope != leaf.scope):
             return Fault("transferlog.book_differs", "叶与本行所发内容不符", "the leaf holds something else than this bank sent")
         return None
-
-    async def proven(self) -> list[tuple[OutboxRow, int]]:
-        """Messages whose verified answer named a leaf, with its index: each must be there."""
-        return [(row, index) for row in await self.store.messages() if (index := _index(row)) is not None]
-
-
-def gaps(proven: Sequence[tuple[OutboxRow, int]], size: int, acts: Mapping[int, str]) -> Iterator[tuple[int, Fault]]:
-    """Acts of this bank for which it holds a proof, and of which the log below `size` does not show the leaf.
-
-    `acts` is the log's word: index to the `jti` of this bank's act there.
-    """
-    for row, index in proven:
-        if index < size and acts.get(index) != row.jti:
-            yield (
-                index,
-                Fault("transferlog.own_leaf_missing", "本行持有回执的叶不在日志中", "a leaf for which we hold a receipt is gone"),
-            )
-
-
-def _index(row: OutboxRow) -> int | None:
-    try:
-        found = json.loads(row.receipt or "{}").get("index")
-    except (ValueError, AttributeError):
-        return None
-    return found if isinstance(found, int) else None

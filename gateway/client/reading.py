@@ -94,6 +94,13 @@ class ReadingApi:
         """A released selection whose orders this member is to sign.  Raises TransferError(`transfer.selection_unknown` …)."""
         return await self._get(f"/v1/selections/{quote(token, safe='')}")
 
+    async def selections(self) -> list[str]:
+        """Tokens of the selections whose orders this member is to sign, the newest first; paused ones among them."""
+        found = (await self._get("/v1/selections")).get("selections")
+        if not isinstance(found, list):
+            raise _off_protocol()
+        return [str(each.get("selection")) for each in found if isinstance(each, dict)]
+
     async def contested(self) -> dict[str, Any]:
         """`{"outcomes": […], "more": …}`: contested outcomes on which this member is to rule."""
         return await self._get("/v1/outcomes")
@@ -101,6 +108,10 @@ class ReadingApi:
     async def agreements(self) -> dict[str, Any]:
         """`{"agreements": […]}`: those this member is a party of."""
         return await self._get("/v1/agreements")
+
+    async def presiding(self) -> dict[str, Any]:
+        """`{"rota": […], "duties": {…}, "handovers": […], "head": {…}}`: the same for every member."""
+        return await self._get("/v1/presiding")
 
     async def rules(self, *, cursor: str = "") -> dict[str, Any]:
         """`{"rules": […], "next": …}`: every version of every rule set, newest first."""

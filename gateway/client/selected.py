@@ -9,6 +9,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from gateway.model.documents import Order
 from gateway.model.transfer import Act
 
 ACTS: Final = {"retry": Act.RETRY, "cancel": Act.CANCEL}
+ENTRIES_MAX: Final = 1_000
+REASON_MAX: Final = 500
 LOOK_S: Final = 2.0
 """A pause is noticed after so long; paused, it is looked at as often."""
 WAITS_MAX: Final = 14_400
@@ -50,6 +53,8 @@ class Selected:
     reason: str
     rate: int
     entries: tuple[Entry, ...]
+    until: str = ""
+    """After this moment it is stale."""
 
     @property
     def count(self) -> int:
@@ -63,10 +68,12 @@ async def collect(api: ReadingApi, token: str) -> Selected:
         entries = tuple(Entry(str(each["id"]), str(each["transfer"]), bool(each["done"])) for each in found["items"])
         digest = sha256(jcs([found["act"], *(entry.id for entry in entries)])).hexdigest()
         whole = found["count"] == len(entries) and hmac.compare_digest(digest, str(found["digest"])) and found["selection"] == token
-        made = Selected(token, ACTS[found["act"]], str(found["state"]), digest, str(found["reason"]), int(found["rate"]), entries)
+        until = str(found.get("until", ""))
+        datetime.fromisoformat(until or "1970-01-01")
+        made = Selected(token, ACTS[found["act"]], str(found["state"]), digest, str(found["reason"]), int(found["rate"]), entries, until)
     except (KeyError, TypeError, ValueError):
         raise _off_protocol() from None
-    if not whole or made.rate < 1:
+    if not whole or made.rate < 1 or made.count > ENTRIES_MAX or len(made.reason) > REASON_MAX:
         raise _off_protocol()
     return made
 

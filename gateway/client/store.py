@@ -36,6 +36,17 @@ class Outgoing:
     claims: Claims = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a message's receipt tells: index and bytes (base64url) of its leaf, and the proof.  `index` is None where there is no leaf."""
+
+    number: int
+    ended: bool
+    index: int | None
+    leaf: str
+    proof: str
+
+
 def signature_of(message: VerifiedMessage) -> str:
     """What stays the same each time the gateway sends a message again: act, scope and contents, whatever poll it answers."""
     return sha256(jcs([message.act, message.scp, message.claims["con"]])).hexdigest()
@@ -159,6 +170,11 @@ class Store:
 
     async def messages(self) -> list[OutboxRow]:
         return [OutboxRow(*row) for row in await self._database.fetch("outbox_all")]
+
+    async def receipts(self, above: int, most: int) -> list[Held]:
+        """Of messages numbered higher, in order."""
+        rows = await self._database.fetch("outbox_receipts", above=above, most=most)
+        return [Held(row[0], bool(row[1]), row[2], row[3] or "", row[4] or "") for row in rows]
 
     async def of_transfer(self, transfer: str) -> list[OutboxRow]:
         """The bank's messages of one transfer, in order."""

@@ -24,7 +24,8 @@ class WitnessFile:
     """`folder` holds the last cosigned checkpoint and the mirror; `key_file` is the witness's own key, used for nothing else.
 
     `member_key_file` is the bank's message key: with it leaves are fetched, checked and mirrored; without it only the tree's
-    consistency is checked.  `connector_db` is the connector's database, to compare this bank's own leaves with.
+    consistency is checked.  `connector_db` is the connector's database: this bank's own leaves are compared with it, and no head that
+    lost one is cosigned.
     """
 
     member: str
@@ -56,6 +57,10 @@ class WitnessFile:
         port = table.get("port", 8491)
         if type(port) is not int or not 0 <= port <= 65535:
             problems.append(_problem("port", "应为端口号", "must be a port"))
+        if "connector_db" in table and "member_key_file" not in table:
+            problems.append(
+                _problem("connector_db", "须与 member_key_file 同用:不取叶就无从核对", "needs member_key_file: leaves must be read")
+            )
         url = urlsplit(str(table.get("gateway_url", "")))
         if url.scheme not in {"http", "https"} or not url.netloc or url.path not in {"", "/"}:
             problems.append(_problem("gateway_url", "应为不带路径的网址", "must be a URL without a path"))

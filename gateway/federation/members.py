@@ -74,10 +74,23 @@ class KeyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RetiredWitness:
+    """A key with which a member used to cosign: what it cosigned before `until`, over at most `log_until` leaves, still counts.
+
+    Both bind; `log_until` is None where only the date is known.  A key that fell into other hands is not retired, it is left out.
+    """
+
+    vkey: str
+    until: datetime
+    log_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A bank in the registry.  `region` names its adapter's folder; `city_code`: GB/T 2260; `endpoint`: a URL, "" for a mailbox.
 
     `witness_vkey` is the key with which it cosigns checkpoints (C2SP tlog-cosignature), `witness_url` where it is asked to; "": never.
+    `witness_retired` are keys it cosigned with before, all under one name: a name counts once towards the quorum.
     """
 
     id: str
@@ -91,6 +104,7 @@ class Member:
     keys: tuple[KeyRecord, ...]
     witness_vkey: str = ""
     witness_url: str = ""
+    witness_retired: tuple[RetiredWitness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ CONTENT_NAMES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "rule-approve": (("approval",), ()),
     "rule-publish": (("publication",), ()),
     "rule-withdraw": (("reason",), ()),
+    "handover": (("handover",), ()),
+    "handover-accept": (("acceptance",), ()),
     "noted": ((), ("state",)),
     "collect": ((), ()),
     # gateway to bank

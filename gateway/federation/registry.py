@@ -14,7 +14,7 @@ from typing import Final, Self
 from gateway.crypto.keys import SigningKey, VerifyKey
 from gateway.errors import TrustError
 from gateway.federation.envelope import sign_detached, verify_detached
-from gateway.federation.members import GatewayRecord, KeyRecord, Member, SignedAgreement, Status, TrustData
+from gateway.federation.members import GatewayRecord, KeyRecord, Member, RetiredWitness, SignedAgreement, Status, TrustData
 from gateway.federation.message import KeyFinder, MemberKey
 from gateway.federation.trust_json import TRUST_BYTES_MAX, read_trust, write_trust
 
@@ -74,6 +74,10 @@ class TrustFile:
     def log_vkeys(self) -> tuple[str, ...]:
         """Whose signatures count on a checkpoint, as note keys: the log's own first, then every member's that cosigns."""
         return (self.data.gateway.log_vkey, *(member.witness_vkey for member in self.data.members if member.witness_vkey))
+
+    def retired_vkeys(self) -> tuple[RetiredWitness, ...]:
+        """Keys with which members cosigned before, each with its end."""
+        return tuple(retired for member in self.data.members for retired in member.witness_retired)
 
     def find_key(self, member: str, kid: str) -> KeyRecord | None:
         """A key ever held by that member or the gateway, valid or not."""

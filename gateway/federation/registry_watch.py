@@ -8,6 +8,7 @@ a key that runs out is an outage.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Final
 
 from gateway.errors import Problem, TrustError
@@ -92,10 +93,27 @@ def _check_forward(old: TrustData, new: TrustData) -> None:
             wrong(f"{owner} {kid}", "已撤销的公钥不可恢复或改期", "a revocation cannot be undone or moved")
         elif (record.log_from not in {None, found.log_from}) or (record.log_until not in {None, found.log_until}):
             wrong(f"{owner} {kid}", "公钥在存证日志中的位置不可更改", "a key's positions in the transfer log cannot change")
+    for place in _witnesses_revived(old, new):
+        wrong(place, "已退役的见证公钥不可恢复或延后", "a retired witness key cannot come back or end later; it may be left out")
     if problems:
         raise TrustError(
             "trust.registry_rewound", "新信任文件倒退或遗漏", "the new trust file goes back or forgets", problems=tuple(problems)
         )
+
+
+def _witnesses_revived(old: TrustData, new: TrustData) -> Iterable[str]:
+    ends = {each.vkey: each for member in old.members for each in member.witness_retired}
+    for member in new.members:
+        if member.witness_vkey in ends:
+            yield f"{member.id} witness.vkey"
+        for each in member.witness_retired:
+            before = ends.get(each.vkey)
+            if before is not None and (each.until > before.until or _reach(each.log_until) > _reach(before.log_until)):
+                yield f"{member.id} witness.retired"
+
+
+def _reach(log_until: int | None) -> float:
+    return inf if log_until is None else log_until
 
 
 def _member_changes(old: TrustFile, new: TrustFile) -> Iterable[Change]:

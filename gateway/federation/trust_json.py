@@ -16,7 +16,18 @@ from gateway.crypto.keys import VerifyKey
 from gateway.errors import FormatError, Problem, TrustError
 from gateway.federation import protocol
 from gateway.federation.claims import is_member_id, read_object
-from gateway.federation.members import Channel, GatewayRecord, KeyRecord, Member, Name, SignedAgreement, Status, TrustData, Turn
+from gateway.federation.members import (
+    Channel,
+    GatewayRecord,
+    KeyRecord,
+    Member,
+    Name,
+    RetiredWitness,
+    SignedAgreement,
+    Status,
+    TrustData,
+    Turn,
+)
 from gateway.formats.json_safe import JsonLimits
 
 FORM: Final = 1
@@ -75,8 +86,18 @@ def _member(member: Member) -> dict[str, Any]:
         "status": member.status.value,
         "contact": member.contact,
         "keys": [_key(key) for key in member.keys],
-        "witness": {"vkey": member.witness_vkey, "url": member.witness_url},
+        "witness": _witness(member),
     }
+
+
+def _witness(member: Member) -> dict[str, Any]:
+    """`retired` is left out while there is none."""
+    found: dict[str, Any] = {"vkey": member.witness_vkey, "url": member.witness_url}
+    if member.witness_retired:
+        found["retired"] = [
+            {"vkey": each.vkey, "until": moment(each.until), "log_until": each.log_until} for each in member.witness_retired
+        ]
+    return found
 
 
 def write_trust(data: TrustData) -> bytes:
@@ -178,7 +199,9 @@ class _Reader:
     def member(self, value: Any, path: str) -> Member:
         names = ("id", "name", "region", "city_code", "endpoint", "channel", "status", "contact", "keys", "witness")
         found = self.members(value, path, *names)
-        witness = self.members(found["witness"], f"{path}.witness", "vkey", "url")
+        raw = found["witness"]
+        retired = isinstance(raw, dict) and "retired" in raw
+        witness = self.members(raw, f"{path}.witness", "vkey", "url", *(("retired",) if retired else ()))
         if found["channel"] not in set(Channel) or found["status"] not in set(Status):
             self.wrong(path, "channel is push, soap, sftp or mailbox, status is active or suspended")
         member = Member(
@@ -193,10 +216,19 @@ class _Reader:
             keys=self.keys(found["keys"], f"{path}.keys"),
             witness_vkey=self.text(witness["vkey"], f"{path}.witness.vkey", _VKEY),
             witness_url=self.text(witness["url"], f"{path}.witness.url", _ENDPOINT),
+            witness_retired=self.rows(witness["retired"], f"{path}.witness.retired", KEYS_MAX, self.retired) if retired else (),
         )
+        if retired and not member.witness_retired:
+            self.wrong(f"{path}.witness.retired", "is left out while there is none")
         if member.channel is not Channel.MAILBOX and not member.endpoint:
             self.wrong(f"{path}.endpoint", "a member that is sent to needs an endpoint")
         return member
+
+    def retired(self, value: Any, path: str) -> RetiredWitness:
+        found = self.members(value, path, "vkey", "until", "log_until")
+        log_until = None if found["log_until"] is None else self.whole(found["log_until"], f"{path}.log_until")
+        vkey = self.text(found["vkey"] or None, f"{path}.vkey", _VKEY)
+        return RetiredWitness(vkey, self.time(found["until"], f"{path}.until"), log_until)
 
     def gateway(self, value: Any, path: str) -> GatewayRecord:
         found = self.members(value, path, "id", "name", "keys", "log")
@@ -291,13 +323,25 @@ def _check_together(data: TrustData, reader: _Reader) -> None:
 
 
 def _check_witnesses(data: TrustData, reader: _Reader) -> None:
-    witnesses = [member.witness_vkey for member in data.members if member.witness_vkey]
-    if len({vkey.partition("+")[0] for vkey in witnesses}) != len(witnesses):
+    names = [{vkey.partition("+")[0] for vkey in _vkeys(member)} for member in data.members]
+    if any(len(own) > 1 for own in names):
+        reader.wrong("$.members", "a witness keeps its name when its key is changed: a name counts once towards the quorum")
+    if len(set().union(*names)) != sum(map(len, names)):
         reader.wrong("$.members", "two witnesses of one name: a name counts once towards the quorum")
+    vkeys = [vkey for member in data.members for vkey in _vkeys(member)]
+    if len(set(vkeys)) != len(vkeys):
+        reader.wrong("$.members", "a witness key occurs twice")
+    if any(retired.until > data.issued_at for member in data.members for retired in member.witness_retired):
+        reader.wrong("$.members", "a witness key is retired that has not ended when the file is issued")
     if any(member.witness_url and not member.witness_vkey for member in data.members):
         reader.wrong("$.members", "a witness with an address and no key")
     if data.gateway.witness_quorum < 1:
         reader.wrong("$.gateway.log.quorum", "must be at least 1")
+
+
+def _vkeys(member: Member) -> list[str]:
+    """Every key it cosigns or cosigned with."""
+    return [vkey for vkey in (member.witness_vkey, *(each.vkey for each in member.witness_retired)) if vkey]
 
 
 assert is_member_id(protocol.GATEWAY_ID)

@@ -170,7 +170,7 @@ def child_text(element: Element, name: str) -> str | None:
 
 def text_of(element: Element) -> str:
     """The element's own text before its first child, "" where there is none."""
-    return str(element.text) if element.text else ""
+    return str(element.text or "")
 
 
 def attributes(element: Element) -> dict[str, str]:

@@ -31,6 +31,10 @@ from gateway.model.documents import (
     DecisionItem,
     Document,
     Enquiry,
+    Handover,
+    HandoverAcceptance,
+    HandoverDuty,
+    HandoverRemark,
     Identity,
     ListedRecord,
     Listing,
@@ -172,6 +176,17 @@ _TABLE: Final[dict[type[Any], tuple[_Slot, ...]]] = {
         *_texts("item_credits_max learner_year_credits_max text"),
     ),
     AgreementSignature: (_number("version"), _text("digest")),
+    Handover: (
+        *_texts("outgoing incoming"),
+        *(_moment(field) for field in ("ended_since", "ended_until", "begun_since", "begun_until")),
+        _number("log_size"),
+        _text("log_root"),
+        _items("duties", HandoverDuty),
+        _text("text"),
+    ),
+    HandoverDuty: (_text("duty"), _number("open")),
+    HandoverAcceptance: (_text("digest"), _items("remarks", HandoverRemark), _text("text")),
+    HandoverRemark: (_text("duty"), _number("signed"), _number("found")),
 }
 
 _KINDS: Final[dict[type[Any], str]] = {
@@ -191,6 +206,8 @@ _KINDS: Final[dict[type[Any], str]] = {
     Clearance: "clearance",
     AgreementTerms: "agreement",
     AgreementSignature: "agreement-signature",
+    Handover: "handover",
+    HandoverAcceptance: "handover-acceptance",
 }
 
 

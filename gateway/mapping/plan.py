@@ -64,6 +64,7 @@ class Ruleset:
     """One province's rules.  `id` and `version` name them in every transfer.
 
     `plans` are by local record class, `part` is for part-level values.  `blank_kept` says that an empty text is a value to keep.
+    `institutions` are the names of those its rules know, by code.
     """
 
     id: str
@@ -79,3 +80,4 @@ class Ruleset:
     form_for_kind: Mapping[str, str]
     plans: Mapping[str, Plan]
     part: Plan
+    institutions: Mapping[str, str]

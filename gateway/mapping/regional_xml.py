@@ -16,8 +16,8 @@ from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from gateway.errors import FormatError, Problem, StandardError
-from gateway.formats.xml_safe import Element, escape_attribute, escape_text, plain_in_text, text_of
-from gateway.mapping.schema import NAMESPACE, Standard
+from gateway.formats.xml_safe import Element, escape_attribute, escape_text, parse_own_xml, plain_in_text, text_of
+from gateway.mapping.schema import LIMITS, NAMESPACE, Standard
 from gateway.model.dates import PartialDate
 from gateway.model.regional import (
     LEARNER_FIELDS,
@@ -238,6 +238,52 @@ def part_of(root: Element) -> RegionalPart:
     )
 
 
+def read_own_records(content: bytes, paths: frozenset[str]) -> tuple[RegionalRecord, ...]:
+    """Of a part that was valid when it was sealed, and is authenticated by that: its records, with the values under `paths` only.
+
+    Three times as quick as `read_part`, as the schema is not asked again; what it requires must be there all the same.  Without
+    issues and extras.  Raises FormatError, StandardError `standard.invalid`.
+    """
+    root = parse_own_xml(content, limits=LIMITS)
+    plan, required = _some_of(paths)
+    if root.tag != _PART or root.get("version") != STANDARD_VERSION:
+        raise _not_of_today()
+    try:
+        found = [_read_some(record, plan) for records in root.iterchildren(_RECORDS) for record in records]
+    except (ValueError, ArithmeticError):
+        raise _not_of_today() from None
+    if not all(required <= values.keys() for values in found):
+        raise _not_of_today()
+    return tuple([RegionalRecord(values) for values in found])
+
+
+def _not_of_today() -> StandardError:
+    return StandardError("standard.invalid", "不符合区域标准", "it does not meet the regional standard")
+
+
+@lru_cache(maxsize=16)
+def _some_of(paths: frozenset[str]) -> tuple[dict[str, _Leaf | dict[str, _Leaf]], frozenset[str]]:
+    fields = tuple(field for field in RECORD_FIELDS if field.path in paths)
+    return _read_plan(fields), frozenset(field.path for field in fields if field.required)
+
+
+def _read_some(element: Element, plan: dict[str, _Leaf | dict[str, _Leaf]]) -> dict[str, RegionalValue]:
+    """`_read_values` where the plan does not know everything."""
+    values: dict[str, RegionalValue] = {}
+    for child in element:
+        step = plan.get(str(child.tag))
+        if isinstance(step, dict):
+            for leaf in child:
+                known = step.get(str(leaf.tag))
+                if known is not None:
+                    values[known[0]] = known[1](text_of(leaf))
+        elif step is not None:
+            values[step[0]] = step[1](text_of(child))
+    return values
+
+
+_PART: Final = f"{{{NAMESPACE}}}regionalPart"
+_RECORDS: Final = f"{{{NAMESPACE}}}records"
 _ISSUES: Final = f"{{{NAMESPACE}}}issues"
 _EXTRAS: Final = f"{{{NAMESPACE}}}extras"
 

@@ -130,7 +130,8 @@ def _read(reader: _Reader, policies: Policies) -> Ruleset:
     operations = frozenset(operation for operation in Operation if operation in words)
     if len(operations) != len(words):
         reader.fault("operations", "mapping.bad_setting", "含未知的操作", "holds an unknown operation")
-    plans, part = _plans(reader, forms)
+    issuers = _issuers(reader)
+    plans, part = _plans(reader, forms, issuers)
     return Ruleset(
         id=reader.text("id"),
         version=reader.text("version"),
@@ -145,6 +146,7 @@ def _read(reader: _Reader, policies: Policies) -> Ruleset:
         form_for_kind=form_for_kind,
         plans=plans,
         part=part,
+        institutions={issuer.uscc: issuer.names[0] for issuer in issuers},
     )
 
 
@@ -158,8 +160,7 @@ class _Rule:
     number: bool
 
 
-def _plans(reader: _Reader, forms: tuple[str, ...]) -> tuple[dict[str, Plan], Plan]:
-    issuers = _issuers(reader)
+def _plans(reader: _Reader, forms: tuple[str, ...], issuers: tuple[Issuer, ...]) -> tuple[dict[str, Plan], Plan]:
     rules = [*_rules(reader, "record", forms, issuers), *_rules(reader, "part", (PART,), issuers)]
     names = [rule.step.id for rule in rules]
     for name in sorted({name for name in names if names.count(name) > 1}):

@@ -38,6 +38,8 @@ ROOTS: Final[dict[str, str]] = {
     "clearance": "clearance",
     "agreement": "agreement",
     "agreement-signature": "agreementSignature",
+    "handover": "handover",
+    "handover-acceptance": "handoverAcceptance",
     "consent-withdrawal": "consentWithdrawal",
     "enquiry": "enquiry",
     "listing": "listing",

@@ -260,6 +260,53 @@ class AgreementSignature:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class HandoverDuty:
+    """One line of a handover: how much of one duty is open.  `duty` is a code of the schema's closed list."""
+
+    duty: str
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Content `handover`: what the unit that goes leaves to the one that comes.
+
+    The two turns are those of the rota; `ended_until` is when the powers of the one end, `begun_since` when the other's begin, both by
+    the trust file, whether or not this is ever signed.  `log_size` and `log_root` (hex) are the transfer log's head at which it is
+    made; `duties` names every duty once.
+    """
+
+    outgoing: str
+    incoming: str
+    ended_since: datetime
+    ended_until: datetime
+    begun_since: datetime
+    begun_until: datetime
+    log_size: int
+    log_root: str
+    duties: tuple[HandoverDuty, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverRemark:
+    """One duty that stands otherwise than in the list that is countersigned: how much was open by the list, and is open now."""
+
+    duty: str
+    signed: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverAcceptance:
+    """Content `acceptance` of `handover-accept`: SHA-256 (hex) of exactly the bytes handed over, and what has changed since."""
+
+    digest: str
+    remarks: tuple[HandoverRemark, ...]
+    text: str = ""
+
+
 Document: TypeAlias = (
     Identity
     | Request
@@ -277,4 +324,6 @@ Document: TypeAlias = (
     | Clearance
     | AgreementTerms
     | AgreementSignature
+    | Handover
+    | HandoverAcceptance
 )

@@ -7,7 +7,8 @@ are separate roles, so that nobody who runs the system also decides who may ente
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from hashlib import sha256
+from typing import Final, Self
 
 
 class Role(StrEnum):
@@ -21,6 +22,8 @@ class Role(StrEnum):
     ADMIN_SYSTEM = "admin_system"
     ADMIN_SECURITY = "admin_security"
     ADMIN_AUDIT = "admin_audit"
+    LEARNER = "learner"
+    """Somebody whose home bank's identity provider has verified who he is; nothing beside it."""
 
 
 class Right(StrEnum):
@@ -43,37 +46,56 @@ class Right(StrEnum):
     SYSTEM = "system"
     SECURITY = "security"
     """Who is signed in; ending their sessions."""
+    SANDBOX = "sandbox"
+    """Faults of the simulated banks; a node in service has nothing that asks for it."""
+    MINE = "mine"
+    """What there is of oneself, as a learner: no other right goes with it, and nobody else has it."""
 
 
 _REGION: Final = frozenset({Right.OVERVIEW, Right.CASES, Right.REPORTS, Right.RULES})
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     Role.BANK_OPERATOR: _REGION | {Right.DECIDE},
-    Role.CENTRE_OPERATOR: _REGION | {Right.OPERATE},
+    Role.CENTRE_OPERATOR: _REGION | {Right.OPERATE, Right.SANDBOX},
     Role.PRESIDING: _REGION | {Right.OPERATE, Right.PRESIDE},
     Role.VIEWER: _REGION,
     Role.AUDITOR: _REGION | {Right.AUDIT},
-    Role.ADMIN_SYSTEM: frozenset({Right.OVERVIEW, Right.SYSTEM}),
+    Role.ADMIN_SYSTEM: frozenset({Right.OVERVIEW, Right.SYSTEM, Right.SANDBOX}),
     Role.ADMIN_SECURITY: frozenset({Right.OVERVIEW, Right.SECURITY}),
     Role.ADMIN_AUDIT: frozenset({Right.OVERVIEW, Right.AUDIT}),
+    Role.LEARNER: frozenset({Right.MINE}),
 }
 OF_A_MEMBER: Final = frozenset({Role.BANK_OPERATOR, Role.PRESIDING})
 """Roles that say nothing without the member for which they are held."""
 OWN_MEMBER_ONLY: Final = frozenset({Role.BANK_OPERATOR})
 EVERYBODY: Final = ""
+NOBODY: Final = "-"
+"""Whose cases a learner sees by being of a member: nobody's."""
+ALONE: Final = frozenset({Role.LEARNER})
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody the identity provider vouches for.  `subject` is its own stable name for them; `member` is "" at the centre."""
+    """Somebody the identity provider vouches for.  `subject` is its own stable name for them; `member` is "" at the centre.
+
+    Of a learner only the pseudonym is known (`learner`): no name, and a `subject` that says nothing; see `of_learner`.
+    """
 
     subject: str
     name: str
     roles: frozenset[Role]
     member: str = ""
+    learner: str = ""
+
+    @classmethod
+    def of_learner(cls, pseudonym: str) -> Self:
+        """`subject` is what the audit of people calls him: always the same, and not what his cases are found by."""
+        return cls(learner_subject(pseudonym), "", ALONE, learner=pseudonym)
 
     def __post_init__(self) -> None:
         assert self.roles, "a person without a role is nobody here"
         assert self.member or not self.roles & OF_A_MEMBER, "this role is held for a member"
+        assert bool(self.learner) == (Role.LEARNER in self.roles), "a learner is one by the pseudonym, and by that alone"
+        assert not self.learner or self.roles == ALONE, "nobody is staff and learner in one session"
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -82,7 +104,14 @@ class Person:
     @property
     def sees(self) -> str:
         """The one member whose cases this person sees, or "" for the whole region."""
+        if self.learner:
+            return NOBODY
         return self.member if self.roles <= OWN_MEMBER_ONLY else EVERYBODY
+
+
+def learner_subject(pseudonym: str) -> str:
+    """What a learner is called where sign-ins are counted and acts written down."""
+    return "learner:" + sha256(b"ceg-learner-subject\0" + pseudonym.encode("ascii")).hexdigest()[:16]
 
 
 class Denial(StrEnum):

@@ -1,10 +1,11 @@
-"""Log scopes that are not transfers: a consent, an enquiry, an agreement, a flag, a version of a rule set.  Both ends compute their ids.
+"""Log scopes that are not transfers: a consent, an enquiry, an agreement, a flag, a rule version, a handover.  Both ends compute their ids.
 
 Like a transfer's, an id is SHA-256 (hex) of the JCS bytes of a list whose first word says what it is of, so that no two scopes of
 different kinds, banks or messages can be one.  Sources of the rules: docs/protocol.md, sections 12 and 13.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -17,6 +18,7 @@ class ConsentState(StrEnum):
 
     GIVEN = "given"
     WITHDRAWN = "withdrawn"
+    ERASED = "erased"
 
 
 class AgreementState(StrEnum):
@@ -51,6 +53,11 @@ ENQUIRY_EVENTS = frozenset({ASKED_EVENT, *ENDED_EVENTS.values()})
 def consent_scope(controller: str, consent_id: str) -> str:
     """Of `["ceg-consent", controller, id]`: two banks may give their consents the same id."""
     return sha256(jcs(["ceg-consent", controller, consent_id])).hexdigest()
+
+
+def ruling_part(iss: str, jti: str) -> str:
+    """Of `["ceg-ruling", iss, jti]`: the part that a ruling on an outcome is kept as, for it is about several learners' cases."""
+    return sha256(jcs(["ceg-ruling", iss, jti])).hexdigest()
 
 
 def enquiry_id(iss: str, jti: str) -> str:
@@ -106,3 +113,27 @@ def rule_scope(accepting: str, id: str, version: str) -> str:
 def is_rule_scope(scope: str | None) -> bool:
     """Whether a scope is that of a rule set's version."""
     return scope is not None and scope.startswith(RULE)
+
+
+PRESIDING: Final = "presiding:"
+
+
+class HandoverState(StrEnum):
+    """Where the handover between two units stands.  No state of it moves a power: those follow the rota's dates."""
+
+    HANDED_OVER = "handed_over"
+    ACCEPTED = "accepted"
+
+
+def handover_scope(outgoing: str, ended: datetime, incoming: str, begun: datetime) -> str:
+    """`presiding:` and the digest of `["ceg-presiding", outgoing, ended, incoming, begun]`; moments are UTC to the microsecond.
+
+    `ended` is when the outgoing unit's turn ends, `begun` when the incoming one's begins: a rota that is changed has other handovers.
+    """
+    moments = [f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" for at in (ended, begun)]
+    return PRESIDING + sha256(jcs(["ceg-presiding", outgoing, moments[0], incoming, moments[1]])).hexdigest()
+
+
+def is_handover_scope(scope: str | None) -> bool:
+    """Whether a scope is that of a handover between presiding units."""
+    return scope is not None and scope.startswith(PRESIDING)

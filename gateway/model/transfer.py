@@ -106,6 +106,8 @@ class Act(StrEnum):
     RULE_APPROVE = "rule-approve"
     RULE_PUBLISH = "rule-publish"
     RULE_WITHDRAW = "rule-withdraw"
+    HANDOVER = "handover"
+    HANDOVER_ACCEPT = "handover-accept"
     REFUSAL = "refusal"
 
 

@@ -8,7 +8,8 @@ each crossing of them, and every combination that no other beats is kept.  So th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import ge
+from functools import reduce
+from operator import attrgetter, ge, or_
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.recognition.candidates import Application, Part, by_first_record
@@ -49,21 +50,83 @@ class _Move(NamedTuple):
     courses: int
 
 
+class _Bundle(NamedTuple):
+    """Applications of records that stand together.  `one`: all of them want the very same, so that only one can be had."""
+
+    applications: list[int]
+    one: bool
+
+
 def choose(applications: Sequence[Application], facts: Sequence[Facts], limits: Limits) -> Choice:
     """Pick the best applications and fit them under the caps."""
     if len(applications) < 2:
         return Choice(tuple(applications), fit(applications, facts, limits), limits, True)
     taken = [tuple(tokens(application, facts)) for application in applications]
     rivals = _shared(applications, taken)
-    if limits.room() >= sum(application.credits for application in applications):
-        binding = Limits(limits.total, {}, {})
-    else:
-        binding = limits.binding(_reach(applications, facts))
+    roomy = limits.room() >= sum([application.credits for application in applications])
+    binding = Limits(limits.total, {}, {})
+    if rivals:
+        bundles = _bundles(applications, _masks(taken, rivals))
+        if roomy or _cannot_bind(applications, facts, limits, bundles):
+            chosen, exact = _apart(applications, facts, binding, taken, rivals, bundles)
+            return Choice(tuple(chosen), fit(chosen, facts, binding), binding, exact)
+    if not roomy:
+        binding = limits.binding(_reach(by_first_record(applications).values(), facts))
     if rivals or binding.kinds or binding.categories:
         chosen, exact = _search(applications, facts, binding, taken, rivals)
     else:
         chosen, exact = [_favourite(mine) for _, mine in sorted(by_first_record(applications).items())], True
     return Choice(tuple(chosen), fit(chosen, facts, binding), binding, exact)
+
+
+def _cannot_bind(applications: Sequence[Application], facts: Sequence[Facts], limits: Limits, bundles: Sequence[_Bundle]) -> bool:
+    """Whether everything fits under every cap, whatever is chosen."""
+    rivalling: list[Iterable[Application]] = []
+    for bundle in bundles:
+        mine = [applications[place] for place in bundle.applications]
+        rivalling += [mine] if bundle.one else by_first_record(mine).values()
+    reach = _reach(rivalling, facts)
+    binding = limits.binding(reach)
+    return not binding.kinds and not binding.categories and sum(reach.values()) <= limits.total
+
+
+def _apart(
+    applications: Sequence[Application],
+    facts: Sequence[Facts],
+    limits: Limits,
+    taken: Sequence[tuple[Token, ...]],
+    rivals: Sequence[Token],
+    bundles: Sequence[_Bundle],
+) -> tuple[list[Application], bool]:
+    """What the search would choose where no cap can bind: then one bundle is nothing to another, and the search is left with those
+    of which more than one application can be had.
+    """
+    chosen = [_favourite([applications[place] for place in bundle.applications]) for bundle in bundles if bundle.one]
+    exact = True
+    left = sorted([place for bundle in bundles if not bundle.one for place in bundle.applications])
+    if left:
+        found, exact = _search([applications[place] for place in left], facts, limits, [taken[place] for place in left], rivals)
+        chosen += found
+    return sorted(chosen, key=attrgetter("records")), exact
+
+
+def _bundles(applications: Sequence[Application], masks: Sequence[int]) -> list[_Bundle]:
+    if masks[0] and len(set(masks)) == 1:
+        return [_Bundle(list(range(len(masks))), True)]
+    places: dict[int, list[int]] = {}
+    for place, application in enumerate(applications):
+        places.setdefault(application.records[0], []).append(place)
+    bundles = []
+    for group in _side_by_side({record: [masks[place] for place in mine] for record, mine in places.items()}):
+        mine = [place for record in group for place in places[record]]
+        bundles.append(_Bundle(mine, all(masks[place] == masks[mine[0]] for place in mine)))
+    return bundles
+
+
+def _masks(taken: Sequence[tuple[Token, ...]], rivals: Sequence[Token]) -> list[int]:
+    """What each application takes of what others want too, as bits."""
+    bits = {token: 1 << place for place, token in enumerate(rivals)}
+    return [sum([bits[token] for token in mine if token in bits]) for mine in taken]
 
 
 def _favourite(mine: Sequence[Application]) -> Application:
@@ -91,10 +154,10 @@ def tokens(application: Application, facts: Sequence[Facts]) -> Iterable[Token]:
             yield ("attempt", *facts[record].retake)
 
 
-def _reach(applications: Sequence[Application], facts: Sequence[Facts]) -> Mapping[Cell, Mills]:
-    """The most each kind and category could get if nothing stood in the way."""
+def _reach(groups: Iterable[Iterable[Application]], facts: Sequence[Facts]) -> Mapping[Cell, Mills]:
+    """The most each kind and category could get if nothing stood in the way but that of each group only one can be had."""
     reach: dict[Cell, Mills] = {}
-    for group in by_first_record(applications).values():
+    for group in groups:
         mine: dict[Cell, Mills] = {}
         for application in group:
             for cell, amount in _cells(application, facts).items():
@@ -211,15 +274,14 @@ def _moves(
     rivals: Sequence[Token],
 ) -> tuple[Mapping[int, list[_Move]], list[int], list[int]]:
     """Moves by first record; the order of records, those that compete side by side; and which bits still matter after each."""
-    bits = {token: 1 << place for place, token in enumerate(rivals)}
     moves: dict[int, list[_Move]] = {}
-    for application, mine in zip(applications, taken, strict=True):
+    for application, mask in zip(applications, _masks(taken, rivals), strict=True):
         adds = [0] * len(cells)
         for cell, amount in _cells(application, facts).items():
             adds[cells.index(limits.cell(*cell))] += amount
-        move = _Move(application, sum(bits.get(token, 0) for token in mine), tuple(adds), _width(application))
-        moves.setdefault(application.records[0], []).append(move)
-    order = _side_by_side(moves)
+        moves.setdefault(application.records[0], []).append(_Move(application, mask, tuple(adds), _width(application)))
+    groups = _side_by_side({record: [move.mask for move in found] for record, found in moves.items()})
+    order = [record for group in groups for record in group]
     live, later = [0] * len(order), 0
     for place in range(len(order) - 1, -1, -1):
         live[place] = later
@@ -228,28 +290,22 @@ def _moves(
     return moves, order, live
 
 
-def _side_by_side(moves: Mapping[int, list[_Move]]) -> list[int]:
+def _side_by_side(masks: Mapping[int, Sequence[int]]) -> list[list[int]]:
     """Records that share a bit, directly or through others, stand together; groups and their members in order of position."""
-    left = {record: _any(found) for record, found in sorted(moves.items())}
-    order: list[int] = []
+    left = {record: reduce(or_, found) for record, found in sorted(masks.items())}
+    groups: list[list[int]] = []
     while left:
         first = next(iter(left))
-        mask, members, grown = left.pop(first), [first], True
+        mask, members = left.pop(first), [first]
+        grown = mask != 0
         while grown:
             joined = [record for record, bits in left.items() if bits & mask]
             grown = bool(joined)
             for record in joined:
                 mask |= left.pop(record)
             members += joined
-        order += sorted(members)
-    return order
-
-
-def _any(moves: Iterable[_Move]) -> int:
-    mask = 0
-    for move in moves:
-        mask |= move.mask
-    return mask
+        groups.append(sorted(members))
+    return groups
 
 
 def fit(chosen: Sequence[Application], facts: Sequence[Facts], limits: Limits) -> tuple[tuple[Part, Mills], ...]:

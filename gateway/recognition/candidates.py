@@ -9,6 +9,7 @@ Where two rules would do the same thing with the same records and courses, only 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice, product
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from gateway.recognition.facts import Facts
@@ -66,7 +67,9 @@ def candidates(prepared: Prepared, plan: Plan, facts: Sequence[Facts], free: Seq
         exact = exact and len(together) <= COMBINATIONS_MAX
         for records in together[:COMBINATIONS_MAX]:
             found.extend(_apply(prepared, plan, rule, records, facts, standing))
-    if len(found) > 1:
+    if len({each.records for each in found}) == len(found):
+        found.sort(key=attrgetter("records"))
+    else:
         found = _first_by_priority(found)
     return Candidates(tuple(found), exact)
 
@@ -88,16 +91,16 @@ def _apply(
     for record in records:
         if unusable(prepared, rule, facts[record]) is not None:
             return []
-    aims = plan.aims(rule)
+    ways = plan.ways(rule)
     if standing.targets:
-        aims = tuple(aim for aim in aims if aim.course.code not in standing.targets)
+        ways = tuple([tuple([aim for aim in way if aim.course.code not in standing.targets]) for way in ways])
     grade = max(min([facts[record].grade for record in records]), 0)
     found = []
-    for way in (aims,) if rule.cardinality is Cardinality.ONE_TO_MANY else [(aim,) for aim in aims]:
-        parts = tuple(_parts(rule, records, way, facts, prepared.step))
+    for way in ways:
+        parts = _parts(rule, records, way, facts, prepared.step)
         if parts:
             total = sum([part.amount for part in parts])
-            found.append(Application(rule, records, parts, total, total * grade))
+            found.append(Application(rule, records, tuple(parts), total, total * grade))
     return found
 
 
@@ -125,23 +128,25 @@ def unusable(prepared: Prepared, rule: Rule, facts: Facts) -> tuple[str, Words] 
     return None
 
 
-def _parts(rule: Rule, records: tuple[int, ...], aims: tuple[Aim, ...], facts: Sequence[Facts], step: Mills) -> Iterator[Part]:
+def _parts(rule: Rule, records: tuple[int, ...], aims: tuple[Aim, ...], facts: Sequence[Facts], step: Mills) -> list[Part]:
     """What each record gives to each course, records and courses in order; nothing where a rule that gives credits could give none."""
     left = [facts[record].mills for record in records]
     if rule.catalogue:
-        left[0] = sum(aim.size for aim in aims)
-    for aim in aims:
-        wanted = min(aim.size, sum(left)) if aim.fixed is None else min(aim.fixed, aim.size, sum(left))
-        wanted = wanted // step * step
-        if aim.fixed == 0:
-            yield from (Part(record, aim.course, 0) for record in records)
+        left[0] = sum([aim.size for aim in aims])
+    found = []
+    for course, size, fixed in aims:
+        if fixed == 0:
+            found += [Part(record, course, 0) for record in records]
             continue
+        wanted = min(size, sum(left)) if fixed is None else min(fixed, size, sum(left))
+        wanted = wanted // step * step
         for place, record in enumerate(records):
             given = min(left[place], wanted)
             left[place] -= given
             wanted -= given
             if given:
-                yield Part(record, aim.course, given)
+                found.append(Part(record, course, given))
+    return found
 
 
 def _first_by_priority(found: list[Application]) -> list[Application]:

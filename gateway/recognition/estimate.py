@@ -50,14 +50,30 @@ class Solution(NamedTuple):
 REFUSED = Result(Verdict.REFUSED, None, (), 0)
 
 
-def solve(prepared: Prepared, plan: Plan, facts: Sequence[Facts], day: date, standing: Standing) -> Solution:
-    """Estimate for records sorted by key."""
+def solve(prepared: Prepared, plan: Plan, facts: Sequence[Facts], day: date, standing: Standing, like: Solution | None = None) -> Solution:
+    """Estimate for records sorted by key.  `like`: what another set under the same caps made of the same records.
+
+    Where both sets offer the same, the same is chosen, so it is not looked for again.
+    """
     accepting = prepared.rule_set.accepting
     bars = [bar(each, accepting, day) for each in facts]
     free = [position for position, found in enumerate(bars) if found is None and _admitted(prepared, facts[position])]
     found = candidates(prepared, plan, facts, free, day, standing)
+    if like is not None and _offers_the_same(found.applications, like.candidates.applications):
+        return Solution(facts, bars, found, like.choice, like.results)
     choice = choose(found.applications, facts, plan.limits.less(standing))
     return Solution(facts, bars, found, choice, _results(choice, len(facts)))
+
+
+def _offers_the_same(one: Sequence[Application], other: Sequence[Application]) -> bool:
+    """Whether both are the same rules by name, doing the same with the same records and excluding each other alike."""
+    return len(one) == len(other) and all(
+        mine.parts == theirs.parts
+        and mine.records == theirs.records
+        and mine.rule.id == theirs.rule.id
+        and mine.rule.group == theirs.rule.group
+        for mine, theirs in zip(one, other, strict=True)
+    )
 
 
 def _admitted(prepared: Prepared, facts: Facts) -> bool:

@@ -17,6 +17,33 @@ from gateway.recognition.rules import BAND_RANK
 from gateway.recognition.titles import title_key
 from gateway.recognition.words import Mills, Words, mills
 
+LOOKED_AT: Final = frozenset(
+    {
+        "source.bank",
+        "source.record",
+        "kind",
+        "status",
+        "title",
+        "course.code",
+        "programme.stage",
+        "issuer.uscc",
+        "issuer.school",
+        "level.regional",
+        "level.confidence",
+        "size.points",
+        "size.credits",
+        "size.policy",
+        "result.passed",
+        "result.band",
+        "date.awarded",
+        "date.valid_until",
+        "certificate.scheme",
+        "certificate.skill_level",
+        "convertible",
+        "convertible_reason",
+    }
+)
+"""Every value that a record's facts and bars are made of: whoever only judges needs no other."""
 RETAKEN_KINDS: Final = frozenset({Kind.COURSE, Kind.SELF_EXAM, Kind.MOOC})
 
 

@@ -13,7 +13,7 @@ from gateway.recognition.conditions import checks
 from gateway.recognition.facts import Facts
 from gateway.recognition.limits import Limits, limits_of
 from gateway.recognition.programme import Programme, TargetCourse
-from gateway.recognition.rules import Need, Rule, RuleSet
+from gateway.recognition.rules import Cardinality, Need, Rule, RuleSet
 from gateway.recognition.titles import title_key
 from gateway.recognition.words import Mills, mills
 
@@ -50,12 +50,21 @@ class Plan:
             if course.standard_course:
                 self._by_standard.setdefault(course.standard_course, []).append(course)
         self._aims: dict[str, tuple[Aim, ...]] = {}
+        self._ways: dict[str, tuple[tuple[Aim, ...], ...]] = {}
 
     def aims(self, rule: Rule) -> tuple[Aim, ...]:
         """The courses of this programme the rule names, in the rule's order; empty where it names none of them."""
         found = self._aims.get(rule.id)
         if found is None:
             found = self._aims[rule.id] = tuple({aim.course.code: aim for aim in reversed(list(self._named(rule)))}.values())[::-1]
+        return found
+
+    def ways(self, rule: Rule) -> tuple[tuple[Aim, ...], ...]:
+        """What the rule may fill at once: all its courses, or any one of them."""
+        found = self._ways.get(rule.id)
+        if found is None:
+            aims = self.aims(rule)
+            found = self._ways[rule.id] = (aims,) if rule.cardinality is Cardinality.ONE_TO_MANY else tuple((aim,) for aim in aims)
         return found
 
     def _named(self, rule: Rule) -> Iterator[Aim]:

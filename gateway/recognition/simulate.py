@@ -6,11 +6,12 @@ compares with nothing having been recognised.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from gateway.model.regional import RegionalRecord
@@ -95,7 +96,9 @@ class Simulation:
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
+    """What a simulation has counted so far."""
+
     items: int = 0
     transfers: int = 0
     unchanged: int = 0
@@ -111,6 +114,23 @@ class _Tally:
     used: Counter[str] = field(default_factory=Counter)
     gaps: Counter[tuple[str, str]] = field(default_factory=Counter)
     conflicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def join(self, later: "Tally") -> None:
+        """As if what `later` counted had been taken after this; only of gaps past GAPS_MAX in one of them some may be missed."""
+        for name in ("items", "transfers", "unchanged", "gained", "lost", "moved", "before", "after", "without_rule", "not_exact"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        room = CHANGES_MAX - len(self.changes)
+        self.changes += later.changes[:room]
+        self.left_out += later.left_out + len(later.changes[room:])
+        self.used.update(later.used)
+        self.conflicts.update(later.conflicts)
+        for key, items in later.gaps.items():
+            self.gap(key, items)
+
+    def gap(self, key: tuple[str, str], items: int) -> None:
+        """Records no rule speaks of."""
+        if key in self.gaps or len(self.gaps) < GAPS_MAX:
+            self.gaps[key] += items
 
 
 def simulate(
@@ -141,54 +161,75 @@ class Comparison:
         self._new = new
         self._courses = courses
         self._on_change = on_change
-        self._tally = _Tally()
+        self.tally = Tally()
 
     @property
     def items(self) -> int:
         """How many were taken."""
-        return self._tally.items
+        return self.tally.items
 
     def take(self, old: RuleSet | None, items: list[PastItem]) -> None:
         """All items of one transfer.  `old` None: nothing would have been recognised."""
-        tally = self._tally
-        for change in _compare(None if old is None else prepared(old), prepared(self._new), items, self._courses, tally):
-            if len(tally.changes) < CHANGES_MAX:
+        transfer, day, programme = items[0].transfer, items[0].day, items[0].programme
+        facts = sorted([facts_of(item.record, self._courses) for item in items], key=attrgetter("key"))
+        after = prepared(self._new)
+        plan = after.plan(programme)
+        first = like = None
+        if old is not None:
+            before = prepared(old)
+            first = solve(before, before.plan(programme), facts, day, NOTHING_BEFORE)
+            like = first if before.plan(programme).limits == plan.limits else None
+        new = solve(after, plan, facts, day, NOTHING_BEFORE, like)
+        earlier = None if first is None else first.results
+        _count(after, new, self.tally)
+        for position in _changed(earlier, new.results, self.tally):
+            record = facts[position].record
+            name = next(item.name for item in items if item.record is record) or record.record_id
+            self._tell(transfer, name, REFUSED if earlier is None else earlier[position], new.results[position])
+
+    def _tell(self, transfer: str, name: str, before: Result, after: Result) -> None:
+        """Past CHANGES_MAX a change is made only for somebody who wants each."""
+        tally = self.tally
+        kept = len(tally.changes) < CHANGES_MAX
+        tally.left_out += not kept
+        if kept or self._on_change is not None:
+            change = _change(transfer, name, before, after)
+            if kept:
                 tally.changes.append(change)
-            else:
-                tally.left_out += 1
             if self._on_change is not None:
                 self._on_change(change)
 
     def report(self) -> Simulation:
         """What came of it so far."""
-        return _report(self._new, self._tally)
+        return report(self._new, self.tally)
 
 
-def _compare(before: Prepared | None, after: Prepared, items: list[PastItem], courses: StandardCourses, tally: _Tally) -> Iterator[Change]:
-    transfer, programme, day = items[0].transfer, items[0].programme, items[0].day
-    names = {item.record.record_id: item.name for item in items}
-    facts = sorted((facts_of(item.record, courses) for item in items), key=lambda each: each.key)
-    new = solve(after, after.plan(programme), facts, day, NOTHING_BEFORE)
-    old = None if before is None else solve(before, before.plan(programme), facts, day, NOTHING_BEFORE)
-    tally.items += len(items)
+def _count(ready: Prepared, new: Solution, tally: Tally) -> None:
+    tally.items += len(new.facts)
     tally.transfers += 1
     tally.not_exact += not new.exact
-    _cover(after, new, tally)
-    for position, result in enumerate(new.results):
-        earlier = REFUSED if old is None else old.results[position]
+    _cover(ready, new, tally)
+
+
+def _changed(before: Sequence[Result] | None, after: Sequence[Result], tally: Tally) -> list[int]:
+    """The positions that fare otherwise, each counted for what it is."""
+    found = []
+    for position, result in enumerate(after):
+        earlier = REFUSED if before is None else before[position]
         tally.before += earlier.awarded
         tally.after += result.awarded
-        if (result.verdict, result.awarded) == (earlier.verdict, earlier.awarded) and _courses(result) == _courses(earlier):
+        alike = result.awarded == earlier.awarded and result.verdict is earlier.verdict
+        if alike and (result is earlier or _courses(result) == _courses(earlier)):
             tally.unchanged += 1
             continue
-        if result.awarded == earlier.awarded and result.verdict is earlier.verdict:
+        found.append(position)
+        if alike:
             tally.moved += 1
         elif (result.awarded, result.verdict is Verdict.RECOGNISED) > (earlier.awarded, earlier.verdict is Verdict.RECOGNISED):
             tally.gained += 1
         else:
             tally.lost += 1
-        record = facts[position].key[1]
-        yield _change(transfer, names.get(record) or record, earlier, result)
+    return found
 
 
 def _change(transfer: str, record: str, before: Result, after: Result) -> Change:
@@ -197,7 +238,7 @@ def _change(transfer: str, record: str, before: Result, after: Result) -> Change
     )
 
 
-def _cover(ready: Prepared, solution: Solution, tally: _Tally) -> None:
+def _cover(ready: Prepared, solution: Solution, tally: Tally) -> None:
     """Which rules were carried out, which met the same record with other results, and which records no rule speaks of."""
     for application in solution.choice.applications:
         tally.used[application.rule.id] += 1
@@ -206,12 +247,10 @@ def _cover(ready: Prepared, solution: Solution, tally: _Tally) -> None:
         facts = solution.facts[position]
         if result.application is None and solution.bars[position] is None and not ready.is_named(facts):
             tally.without_rule += 1
-            key = facts.kind, facts.title
-            if key in tally.gaps or len(tally.gaps) < GAPS_MAX:
-                tally.gaps[key] += 1
+            tally.gap((facts.kind, facts.title), 1)
 
 
-def _conflicts(solution: Solution, tally: _Tally) -> None:
+def _conflicts(solution: Solution, tally: Tally) -> None:
     """Candidates stand sorted by their records, so those of the same records follow each other."""
     found = solution.candidates.applications
     for place, one in enumerate(found):
@@ -229,14 +268,15 @@ def _clash(one: tuple[Part, ...], other: tuple[Part, ...]) -> bool:
 
 
 def _courses(result: Result) -> tuple[str, ...]:
-    return tuple(part.course.code for part, amount in result.parts if amount or not part.amount)
+    return tuple([part.course.code for part, amount in result.parts if amount or not part.amount])
 
 
 def _rule(result: Result) -> str:
     return result.application.rule.id if result.application is not None else ""
 
 
-def _report(new: RuleSet, tally: _Tally) -> Simulation:
+def report(new: RuleSet, tally: Tally) -> Simulation:
+    """What came of a simulation, or of several that were joined."""
     return Simulation(
         items=tally.items,
         transfers=tally.transfers,

@@ -192,6 +192,10 @@ class Statement:
         }
         return jcs(body)
 
+    def named(self) -> list[tuple[str, bytes]]:
+        """The stretches of the document that name records, in its order, each with its case."""
+        return [(case.transfer, jcs([list(item) for item in case.items])) for case in self.cases or () if case.items]
+
     @classmethod
     def read(cls, content: bytes) -> "Statement":
         """Only our own spelling, and figures that are those of the listed cases.  Raises FormatError(`format.statement`)."""
@@ -223,6 +227,19 @@ class Difference(NamedTuple):
     stated_credits: str | None = None
 
 
+def stated_cases(content: bytes) -> tuple[StatedCase, ...]:
+    """The cases that a document of ours lists, some perhaps without their items.  Raises FormatError(`format.statement`)."""
+    try:
+        return tuple(_case(each) for each in _object(content)["cases"] or ())
+    except (KeyError, TypeError, ValueError):
+        raise _fault("form") from None
+
+
+def named_differences(items: Iterable["Difference"]) -> list[tuple[str, bytes]]:
+    """The stretches of a word against a statement, in its order, each with its case."""
+    return [(each.transfer, jcs(list(each[:4]))) for each in items]
+
+
 def write_countersignature(sd: str, revision: int) -> bytes:
     """A bank's word that a statement is right.  `sd` is the statement's salted digest, as its leaf has it."""
     return jcs({"v": VERSION, "statement": sd, "revision": revision})
@@ -252,20 +269,23 @@ def read_countersignature(content: bytes) -> Word:
 
 
 def read_differences(content: bytes) -> Word:
-    """At least one.  Raises FormatError(`format.statement`)."""
+    """At least one, in the form of RFC 8785.  Raises FormatError(`format.statement`)."""
     told = _object(content)
     items = told.get("items")
     if told.keys() != {"v", "statement", "revision", "items"} or not isinstance(items, list) or not 0 < len(items) <= DIFFERENCES_MAX:
         raise _fault("items")
     try:
-        return _word(told, tuple(_difference(each) for each in items))
+        word = _word(told, tuple(_difference(each) for each in items))
     except (TypeError, ValueError):
         raise _fault("items") from None
+    if jcs(told) != content:  # what names a case is cut out of it by its bytes
+        raise _fault("spelling")
+    return word
 
 
-def against(statement: Statement, items: Iterable[Difference]) -> tuple[Difference, ...]:
+def against(cases: Iterable[StatedCase], items: Iterable[Difference]) -> tuple[Difference, ...]:
     """The same differences with what the statement says of each item beside them."""
-    stated = {(case.transfer, item.record): item for case in statement.cases or () for item in case.items}
+    stated = {(case.transfer, item.record): item for case in cases for item in case.items}
     return tuple(
         each._replace(stated_state=item.state, stated_credits=item.credits) if (item := stated.get(each[:2])) is not None else each
         for each in items

@@ -29,6 +29,7 @@ from gateway.settings import Settings
 from gateway.simulator.identity_people import DOORS, PEOPLE, SamplePerson, operator_of
 
 CLIENT_ID: Final = "credit-exchange-gateway"
+CITIZEN_CLAIM: Final = "citizen_number"
 CODE_LIFE: Final = timedelta(minutes=1)
 TOKEN_LIFE: Final = timedelta(minutes=5)
 CODES_MAX: Final = 200
@@ -63,22 +64,24 @@ class IdentityHost:
     secret: str
     key: SigningKey = field(default_factory=lambda: SigningKey.generate(EDDSA))
     redirects: set[str] = field(default_factory=set)
+    people: tuple[SamplePerson, ...] = PEOPLE
     _codes: OrderedDict[str, _Grant] = field(default_factory=OrderedDict)
 
     @property
     def settings(self) -> dict[str, object]:
-        """The gateway's `[people]` towards this provider."""
+        """`[people]` of a gateway or a bank's console towards this provider."""
         return {"issuer": self.issuer, "client_id": CLIENT_ID, "client_secret_file": self.secret_file}
 
     def doors(self, people_url: str, consoles: Mapping[str, str]) -> dict[str, str]:
         """For each role an address that signs in with one click; a bank's operator's is the bank's own console.
 
-        `consoles` by member; one of them is also the address `operator`, and what the same person sees of the gateway is `operator_view`.
+        `consoles` by member; one of them is also the address `operator`, and what the same person sees of the gateway is
+        `operator_view`; `sandbox` is the page of switches.
         """
         found = {name: f"{people_url}/sign-in/start?{urlencode({'hint': subject})}" for name, subject in DOORS.items()}
         own = {f"operator {member}": f"{url}/sign-in/start?{urlencode({'hint': operator_of(member)})}" for member, url in consoles.items()}
         mine = next(url for url in own.values() if url.endswith(f"hint={DOORS['operator']}"))
-        return {**found, "operator_view": found["operator"], **own, "operator": mine}
+        return {**found, "operator_view": found["operator"], **own, "operator": mine, "sandbox": found["centre"] + "&to=/sandbox"}
 
     async def discovery(self, _request: web.Request) -> web.Response:
         return web.json_response(
@@ -105,9 +108,9 @@ class IdentityHost:
             return web.Response(status=400, text="unknown client or redirect address", headers=HEADERS)
         if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256" or not query.get("code_challenge"):
             return self._back(query["redirect_uri"], error="invalid_request", state=query.get("state", ""))
-        chosen = next((each for each in PEOPLE if each.subject == query.get("login_hint")), None)
+        chosen = next((each for each in self.people if each.subject == query.get("login_hint")), None)
         if chosen is None:
-            return web.Response(text=_page(request), content_type="text/html", headers=HEADERS)
+            return web.Response(text=_page(request, self.people), content_type="text/html", headers=HEADERS)
         code = b64url(self.ids.secret())
         self._codes[code] = _Grant(
             chosen, query["redirect_uri"], query["code_challenge"], query.get("nonce", ""), self.clock.now() + CODE_LIFE
@@ -143,6 +146,8 @@ class IdentityHost:
             "name": grant.person.name, "roles": [role.value for role in grant.person.roles],
             "member": grant.person.member, "synthetic": True,
         }  # fmt: skip
+        if grant.person.citizen_id:
+            claims[CITIZEN_CLAIM] = grant.person.citizen_id
         return jwt.encode({"alg": ALGORITHM, "kid": self.key.kid}, claims, jwk.import_key(self.key.to_pem(), "OKP"), algorithms=[ALGORITHM])
 
     def _is_client(self, authorization: str) -> bool:
@@ -197,16 +202,17 @@ def _keep(file: Path, secret: str) -> Path:
 def with_people(settings: Settings, host: IdentityHost) -> Settings:
     """The same, with pages for people, on a port nobody chose, who sign in here."""
     listen = settings.listen.model_copy(update={"people_port": 0})
-    return settings.model_copy(update={"listen": listen, "people": PeopleSettings.model_validate(host.settings)})
+    people = PeopleSettings.model_validate({**host.settings, "citizen_claim": CITIZEN_CLAIM})
+    return settings.model_copy(update={"listen": listen, "people": people})
 
 
-def _page(request: web.Request) -> str:
+def _page(request: web.Request, people: tuple[SamplePerson, ...]) -> str:
     """Plain HTML, no style, no script: it says what it is."""
     asked = {name: value for name, value in request.query.items() if name != "login_hint"}
     lines = "".join(
         f'<li><a href="?{escape(urlencode({**asked, "login_hint": each.subject}))}">{escape(each.name)}</a> '
         f"{escape(each.member)} <small>{escape(' '.join(each.roles))}</small></li>"
-        for each in PEOPLE
+        for each in people
     )
     return (
         '<!doctype html><html lang="zh-Hans"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

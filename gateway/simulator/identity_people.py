@@ -1,10 +1,13 @@
-"""People of the sandbox who sign in: one for each role and bank.  All made up, and marked so in their names."""
+"""People of the sandbox who sign in: one for each role and bank, and two of the demonstration's learners.
+
+All made up, and marked so in their names.
+"""
 
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.model.people import Role
-from gateway.simulator.people import ANHUI, JIANGSU, MARK, SHANGHAI, ZHEJIANG
+from gateway.simulator.people import ANHUI, JIANGSU, LEARNERS, MARK, SHANGHAI, ZHEJIANG
 
 _BANKS: Final = {SHANGHAI: ("31", "上海"), JIANGSU: ("32", "江苏"), ZHEJIANG: ("33", "浙江"), ANHUI: ("34", "安徽")}
 
@@ -17,6 +20,8 @@ class SamplePerson:
     name: str
     roles: tuple[Role, ...]
     member: str = ""
+    citizen_id: str = ""
+    """Of a learner: what the provider has verified."""
 
 
 def _sample() -> tuple[SamplePerson, ...]:
@@ -36,6 +41,7 @@ def _sample() -> tuple[SamplePerson, ...]:
         SamplePerson("admin-security", f"{MARK}安全管理员", (Role.ADMIN_SECURITY,)),
         SamplePerson("admin-audit", f"{MARK}审计管理员", (Role.ADMIN_AUDIT,)),
         SamplePerson("stranger", f"{MARK}未分配角色", ()),
+        *(SamplePerson(subject, each.name, (Role.LEARNER,), "", each.citizen_id) for subject, each in LEARNERS.items()),
     ]
     return tuple(found)
 
@@ -48,6 +54,7 @@ DOORS: Final = {
     "viewer": "viewer",
     "auditor": "auditor",
     "admin": "admin",
+    "learner": "learner",
 }
 """For each role the person its address signs in as."""
 

@@ -26,13 +26,18 @@ from gateway.client.connector_file import ConnectorFile
 from gateway.client.exchange_folder import ExchangeFolder
 from gateway.client.feed_desk import FeedDesk
 from gateway.client.folder_bank import FolderBank
-from gateway.client.office import MESSAGES_PATH, Setup
+from gateway.client.office import MESSAGES_PATH, Office, Setup
+from gateway.client.own_receipts import OwnReceipts
 from gateway.client.pace import Pace
+from gateway.client.reading import ReadingApi
+from gateway.client.selection_book import SelectionBook
+from gateway.client.selection_desk import Policy, SelectionDesk
 from gateway.client.store import Store
 from gateway.client.witness import Witness
 from gateway.errors import GatewayError, SettingsError
 from gateway.federation.channels.cursor import CursorChannel
 from gateway.federation.channels.https import HttpsChannel, MessageChannel
+from gateway.federation.channels.reading import ReadingChannel
 from gateway.federation.channels.soap import SoapChannel
 from gateway.federation.members import Channel
 from gateway.federation.protocol import status_of
@@ -44,6 +49,8 @@ from gateway.simulator.identity import identity_host, with_people
 from gateway.simulator.people import ANHUI, MEMBERS
 from gateway.simulator.sandbox import CHANNELS, PUSHED, REGIONS, SandboxFiles, prepare
 from gateway.simulator.sftp_host import sftp_host
+from gateway.simulator.switch_desk import SwitchDesk
+from gateway.simulator.switches import Board, SkewedClock, Wire
 from gateway.simulator.witnesses import reading, sandbox_witness
 from gateway.storage.connector_schema import open_connector
 from gateway.system import SystemClock, SystemIds, data_folder
@@ -58,6 +65,8 @@ TIMEOUT_S = 10.0
 HURRIED = Pace(first_s=0.2, most_s=5.0, idle_s=0.5, poll_s=0.15)
 TRUST_POLL_S = 5.0
 PULL_S = 60.0
+SELECTIONS_S = 2.0
+"""How often a bank of the sandbox asks for bulk selections."""
 log = structlog.get_logger("gateway.connector")
 
 
@@ -74,12 +83,16 @@ class Sandbox:
     addresses: Mapping[str, str]
     chance: random.Random
     witnesses: Mapping[str, Witness]
+    desk: SwitchDesk
+    selections: Mapping[str, SelectionBook]
 
 
-def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH, *, soap: bool = False) -> web.Application:
+def inbox_app(
+    connectors: list[Connector], url: str, path: str = INBOX_PATH, *, soap: bool = False, wire: Wire | None = None
+) -> web.Application:
     """What a pushed member listens with: one route, which takes messages of the gateway bound to `url`.
 
-    The list holds the one connector once it is there; before that the member asks to try later.
+    The list holds the one connector once it is there; before that the member asks to try later.  A sandbox's `wire` has faults.
     """
 
     async def take(request: web.Request) -> web.Response:
@@ -87,7 +100,8 @@ def inbox_app(connectors: list[Connector], url: str, path: str = INBOX_PATH, *, 
             return web.Response(status=503)
         try:
             message = await (read_soap(request, url) if soap else read_multipart(request, url))
-            await connectors[0].take(message.raw, message.target)
+            take = connectors[0].take if wire is None else wire.taking(connectors[0].take)
+            await take(message.raw, message.target)
         except GatewayError as error:
             log.warning("message_not_taken", member=connectors[0].member, code=error.code, reason=error.facts.get("reason"))
             return soap_fault(error) if soap else web.json_response({"code": error.code}, status=status_of(error.code))
@@ -119,9 +133,12 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         channel = HttpsChannel(session, TIMEOUT_S)
+        board = Board()
         waiting: dict[str, list[Connector]] = {member: [] for member in PUSHED}
-        endpoints = {member: await _listen(stack, waiting[member], soap=_speaks_soap(member)) for member in PUSHED}
-        host = await stack.enter_async_context(sftp_host(folder / "banks" / ANHUI))
+        endpoints = {
+            member: await _listen(stack, waiting[member], board.wire(member), soap=_speaks_soap(member)) for member in PUSHED
+        }  # fmt: skip
+        host = await stack.enter_async_context(sftp_host(folder / "banks" / ANHUI, board.wire(ANHUI)))
         endpoints[ANHUI] = host.endpoint
         reach = {"private_key_file": host.login_key_file, "known_hosts_file": host.known_hosts_file}
         holders: dict[str, list[Witness]] = {member: [] for member in MEMBERS}
@@ -129,38 +146,46 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         files = await asyncio.to_thread(prepare, folder, endpoints, clock, ids, reach, urls)
         readers = {member: reading(session, "", member, files.bank_keys[member]) for member in MEMBERS}
         for member in MEMBERS:
-            place = folder / "banks" / f"{member}-witness"
-            holders[member].append(sandbox_witness(place, member, files.witness_keys[member], lambda: files.trust, readers[member]))
-            stack.callback(holders[member][0].close)
+            holders[member].append(await _witness(stack, files, member, readers[member]))
         provider = await stack.enter_async_context(identity_host(folder / "identity", clock, ids))
         gateway = await build(with_people(with_catalogue(files.settings), provider), session, clock, ids, random.SystemRandom(), tools)
-        listening = await stack.enter_async_context(serving(gateway))
+        banks: dict[str, SimulatedBank] = {}
+        connectors: dict[str, Connector] = {}
+        desk = SwitchDesk(board, clock, ids, random.SystemRandom(), banks, connectors)
+        listening = await stack.enter_async_context(serving(gateway, desk.door))
         provider.redirects.add(listening.people + CALLBACK)
         for reader in readers.values():
             reader.url = listening.member_api
         regions = {member: tools.regions[REGIONS[member]] for member in MEMBERS}
         case_tools = CaseTools(regions, tools.mapper, tools.standard)
-        banks = {member: SimulatedBank(member, regions[member], clock) for member in MEMBERS}
-        connectors: dict[str, Connector] = {}
+        banks |= {member: SimulatedBank(member, regions[member], clock) for member in MEMBERS}
         consoles: dict[str, str] = {}
+        selections: dict[str, SelectionBook] = {}
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         for member in MEMBERS:
             database = await open_connector(folder / "banks" / f"{member}.db")
             store = Store(database)
             stack.push_async_callback(store.close)
             setup = Setup(
-                member, files.bank_keys[member], files.trust, listening.member_api, member not in endpoints, case_tools, clock, ids,
-                random.SystemRandom(), HURRIED, SOAP_PATH if _speaks_soap(member) else MESSAGES_PATH,
+                member, files.bank_keys[member], files.trust, listening.member_api, member not in endpoints, case_tools,
+                SkewedClock(clock, board, member), ids, random.SystemRandom(), HURRIED,
+                SOAP_PATH if _speaks_soap(member) else MESSAGES_PATH,
             )  # fmt: skip
             own: MessageChannel = SoapChannel(session, TIMEOUT_S) if _speaks_soap(member) else channel
             exchange = ExchangeFolder(host.exchange) if member == ANHUI else None
-            connectors[member] = Connector(setup, banks[member], store, own.post, exchange)
+            connectors[member] = Connector(setup, banks[member], store, board.wire(member).posting(own.post), exchange)
             waiting.get(member, []).append(connectors[member])
-            door = ConsoleDoor(Console.of({**provider.settings, "port": 0}), connectors[member], database, clock, ids)
+            selections[member] = SelectionBook(database, clock)
+            door = ConsoleDoor(Console.of({**provider.settings, "port": 0}), connectors[member], database, clock, ids, selections[member])
             stack.push_async_callback(door.close)
             consoles[member] = await door.open()
             provider.redirects.add(consoles[member] + CALLBACK)
-        works = [tasks.create_task(connector.run()) for connector in connectors.values()]
+        works = [tasks.create_task(desk.run()), *(tasks.create_task(each.run()) for each in connectors.values())]
+        works += [  # a bank that speaks in files only has no way to ask
+            tasks.create_task(selections_of(connectors[member].office, session, selections[member], Policy.ASK).run(SELECTIONS_S))
+            for member in MEMBERS
+            if member != ANHUI
+        ]
         addresses = {
             "member_api": listening.member_api,
             "operations": listening.operations,
@@ -173,7 +198,7 @@ async def _running(folder: Path, chance: random.Random) -> AsyncIterator[Sandbox
         try:
             yield Sandbox(
                 files, tools, gateway, channel, banks, connectors, addresses, chance,
-                {member: holder[0] for member, holder in holders.items()},
+                {member: holder[0] for member, holder in holders.items()}, desk, selections,
             )  # fmt: skip
         finally:
             for work in works:
@@ -214,13 +239,17 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, settings.endpoint_host, settings.endpoint_port).start()
+        selections = SelectionBook(database, clock)
         if settings.people:
-            door = ConsoleDoor(Console.of(settings.people), connector, database, clock, ids)
+            door = ConsoleDoor(Console.of(settings.people), connector, database, clock, ids, selections)
             stack.push_async_callback(door.close)
             log.info("console_open", member=member.id, url=await door.open())
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         works = [tasks.create_task(connector.run()), tasks.create_task(_watch(settings, connector))]
         works.append(tasks.create_task(FeedDesk(connector.office, bank.feeds, settings.folder).run()))
+        if exchange is None:  # one that speaks in files only has no way to ask
+            desk = selections_of(connector.office, session, selections, settings.selections)
+            works.append(tasks.create_task(desk.run(settings.selections_every_s)))
         if settings.canary is not None:
             works.append(tasks.create_task(Canaries(connector.office, settings.canary.learner).run(settings.canary.every_s)))
         if settings.pull_url:
@@ -232,6 +261,13 @@ async def connector_running(settings: ConnectorFile) -> AsyncIterator[Connector]
         finally:
             for work in works:
                 work.cancel()
+
+
+def selections_of(office: Office, session: aiohttp.ClientSession, book: SelectionBook, policy: Policy) -> SelectionDesk:
+    """What collects the bulk selections that are released for this bank."""
+    setup = office.setup
+    api = ReadingApi(ReadingChannel(session, TIMEOUT_S), setup.gateway_url, setup.member, setup.key, setup.clock, setup.ids)
+    return SelectionDesk(office, api, HttpsChannel(session, TIMEOUT_S), book, policy)
 
 
 async def _watch(settings: ConnectorFile, connector: Connector) -> None:
@@ -260,11 +296,22 @@ def _speaks_soap(member: str) -> bool:
     return CHANNELS.get(member) is Channel.SOAP
 
 
-async def _listen(stack: AsyncExitStack, connectors: list[Connector], *, soap: bool) -> str:
+async def _witness(stack: AsyncExitStack, files: SandboxFiles, member: str, reader: ReadingApi) -> Witness:
+    """The member's own witness; it reads receipts in the connector's database, as `ceg witness` does with `connector_db`."""
+    banks = files.folder / "banks"
+    store = Store(await open_connector(banks / f"{member}.db"))
+    stack.push_async_callback(store.close)
+    key = files.witness_keys[member]
+    witness = sandbox_witness(banks / f"{member}-witness", member, key, lambda: files.trust, reader, OwnReceipts(store))
+    stack.callback(witness.close)
+    return witness
+
+
+async def _listen(stack: AsyncExitStack, connectors: list[Connector], wire: Wire, *, soap: bool) -> str:
     """An endpoint on a port of its own; its URL is known before anything answers there."""
     bound = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{bound.getsockname()[1]}{INBOX_PATH}"
-    runner = web.AppRunner(inbox_app(connectors, url, soap=soap), access_log=None)
+    runner = web.AppRunner(inbox_app(connectors, url, soap=soap, wire=wire), access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.SockSite(runner, bound).start()

@@ -36,6 +36,23 @@ class Learner:
         return Identity(self.citizen_id, self.name, synthetic=True)
 
 
+def _known(number: int, home: str, name: str, born: date, sequence: int) -> Learner:
+    accounts = {
+        SHANGHAI: f"10028001{number:04d}",
+        JIANGSU: jiangsu_account_for(number * 131),
+        ZHEJIANG: zhejiang_code_display(zhejiang_code_for(f"ZX7K0800800{number:04d}")),
+        ANHUI: f"AHXFYH-8001-{number:04d}",
+    }
+    return Learner(number, MARK + name, citizen_number_for(AREAS[home], born, sequence), sequence % 2 == 0, accounts)
+
+
+LEARNERS: Mapping[str, Learner] = {
+    "learner": _known(801, JIANGSU, "司马镕", date(1991, 5, 17), 812),
+    "learner-2": _known(802, SHANGHAI, "古丽·阿不都", date(1986, 11, 3), 824),
+}
+"""Two who can sign in at the sandbox's identity provider, by its name for them: the same in every run, whatever the seed."""
+
+
 def make_learner(number: int, home: str, chance: random.Random) -> Learner:
     """The `number`-th learner (0 to 9999); `home` is the member in whose city the number was issued."""
     born = date(1960 + chance.randrange(45), 1 + chance.randrange(12), 1 + chance.randrange(28))

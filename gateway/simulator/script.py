@@ -20,7 +20,7 @@ from gateway.simulator.applications import Counter
 from gateway.simulator.banks import Programme
 from gateway.simulator.ledgers import PERIOD, Entry
 from gateway.simulator.live import Sandbox
-from gateway.simulator.people import ANHUI, JIANGSU, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
+from gateway.simulator.people import ANHUI, JIANGSU, LEARNERS, MEMBERS, SHANGHAI, ZHEJIANG, Learner, make_learner
 from gateway.simulator.probes import Prober, bad_messages
 from gateway.simulator.reckoning import transfers_of
 from gateway.simulator.rule_making import COURSES as TAKEN
@@ -39,6 +39,11 @@ PROGRAMMES: Mapping[tuple[str, str], Programme] = {
     (ZHEJIANG, SHANGHAI): Programme.CLOSED,
     (ANHUI, ZHEJIANG): Programme.BY_RULES,
 }
+WHO: Mapping[tuple[str, str], Learner] = {
+    (JIANGSU, ZHEJIANG): LEARNERS["learner"],
+    (ANHUI, ZHEJIANG): LEARNERS["learner-2"],
+}
+"""Cases of those who can sign in: each of the two reads why 3.5 credits became 3.0, by hours the one, by the course's size the other."""
 COURSES = ("管理学基础", "基础会计", "社区护理学", "应用写作", "经济法概论", "计算机应用基础")
 WAIT_S = 45.0
 LOOK_S = 0.05
@@ -66,11 +71,11 @@ class Script:
 
     # -- learners and their records --
 
-    def learner(self, home: str, *, enrolled: str = "", broken: bool = False, course: str = "") -> Learner:
-        """A new learner with a course (any, if not this one) and a certificate at `home`, and an account at `enrolled`."""
+    def learner(self, home: str, *, enrolled: str = "", broken: bool = False, course: str = "", known: Learner | None = None) -> Learner:
+        """A learner, new if not `known`, with a course (any, if not this one) and a certificate at `home`, and an account at `enrolled`."""
         number, chance = self._learners, self.sandbox.chance
         self._learners += 1
-        learner = make_learner(number, home, chance)
+        learner = known or make_learner(number, home, chance)
         title = course or chance.choice(COURSES)
         entries = [Entry("course", f"2023{number:07d}", title, 70 + chance.randrange(30))]
         entries.append(Entry("certificate", f"2022{number:06d}", "养老护理员", 80, certificate_number(home, number)))
@@ -102,7 +107,8 @@ class Script:
         bank, opened = self.sandbox.banks[accepting], []
         for source in MEMBERS:
             if source != accepting:
-                learner = self.learner(source, enrolled=accepting, course=TAKEN[source])
+                known = LEARNERS["learner-2"] if source == SHANGHAI else None
+                learner = self.learner(source, enrolled=accepting, course=TAKEN[source], known=known)
                 application = self._counter.pushed(self.sandbox.banks[source], accepting, learner, Programme.BY_RULES)
                 opened.append(await self.open(f"left-{source}", source, application))
                 bank.left_to_people.add(opened[-1].scope)
@@ -119,7 +125,8 @@ class Script:
         """All twelve directions, one in two pushed by the source bank, the others pulled by the accepting bank."""
         for source, accepting in PAIRS:
             bank, programme = self.sandbox.banks[source], PROGRAMMES.get((source, accepting), Programme.OPEN)
-            learner = self.learner(source, enrolled=accepting, course=TAKEN[source] if programme is Programme.BY_RULES else "")
+            course, known = TAKEN[source] if programme is Programme.BY_RULES else "", WHO.get((source, accepting))
+            learner = self.learner(source, enrolled=accepting, course=course, known=known)
             if (source, accepting) in PULLED:
                 application, facing = self._counter.pulled(bank, accepting, learner, programme), accepting
             else:
@@ -163,7 +170,7 @@ class Script:
 
     async def withdrawal(self) -> None:
         """The learner changes her mind while the accepting bank's file lies unsigned."""
-        learner = self.learner(SHANGHAI, enrolled=JIANGSU)
+        learner = self.learner(SHANGHAI, enrolled=JIANGSU, known=LEARNERS["learner"])
         message = await self.open(
             "withdrawn", SHANGHAI, self._counter.pushed(self.sandbox.banks[SHANGHAI], JIANGSU, learner, Programme.SLOW)
         )

@@ -11,6 +11,7 @@ import structlog
 
 from gateway.client.mirror import Mirror
 from gateway.client.own_leaves import Book
+from gateway.client.own_receipts import OwnReceipts
 from gateway.client.reading import ReadingApi
 from gateway.client.store import Store
 from gateway.client.witness import Witness
@@ -43,7 +44,7 @@ async def witness_running(settings: WitnessFile) -> AsyncIterator[RunningWitness
     trusted = [settings.trust()]
     key = settings.key(trusted[0])
     async with AsyncExitStack() as stack:
-        mirror = None
+        mirror = receipts = None
         if settings.member_key_file is not None:
             session = await stack.enter_async_context(http_session())
             member_key = SigningKey.load(settings.member_key_file)
@@ -52,9 +53,9 @@ async def witness_running(settings: WitnessFile) -> AsyncIterator[RunningWitness
             if settings.connector_db is not None:
                 store = Store(await open_connector(settings.connector_db))
                 stack.push_async_callback(store.close)
-                book = Book(settings.member, store)
+                book, receipts = Book(settings.member, store), OwnReceipts(store)
             mirror = Mirror(settings.folder, settings.member, lambda: trusted[0], api.log_file, book)
-        witness = Witness.open(settings.folder, key, log_verifier(trusted[0]), mirror, SystemClock().now)
+        witness = Witness.open(settings.folder, key, log_verifier(trusted[0]), mirror, SystemClock().now, receipts)
         stack.callback(witness.close)
         url = await stack.enter_async_context(witness_listening([witness], settings.host, settings.port))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -65,11 +66,13 @@ async def witness_running(settings: WitnessFile) -> AsyncIterator[RunningWitness
             watching.cancel()
 
 
-def sandbox_witness(folder: Path, member: str, key: SigningKey, trust: Callable[[], TrustFile], api: ReadingApi) -> Witness:
-    """One of the sandbox's: with a mirror, without the connector's book, since the script also sends by hand."""
+def sandbox_witness(
+    folder: Path, member: str, key: SigningKey, trust: Callable[[], TrustFile], api: ReadingApi, receipts: OwnReceipts
+) -> Witness:
+    """One of the sandbox's: with a mirror and the connector's receipts, without its book, since the script also sends by hand."""
     mirror = Mirror(folder, member, trust, api.log_file)
     found = trust()
-    return Witness.open(folder, witness_key(key, member, found), log_verifier(found), mirror, SystemClock().now)
+    return Witness.open(folder, witness_key(key, member, found), log_verifier(found), mirror, SystemClock().now, receipts)
 
 
 def reading(session: aiohttp.ClientSession, url: str, member: str, key: SigningKey) -> ReadingApi:

@@ -25,6 +25,13 @@ FILE: Final = "gateway.db"
 SLIP: Final = "backup.json"
 FORM: Final = 1
 PAGES_AT_ONCE: Final = 4096
+NAMING_SINCE: Final = "0019"
+NAMING: Final = (
+    "UPDATE content_line SET text = '' WHERE part_id = ?",
+    "UPDATE consent SET digest = 'erased', state = 'erased' WHERE scope = ?",
+    "DELETE FROM flag_consent WHERE scope = ?",
+)
+"""What papers about several cases say of a part, and a consent that is the part: since that revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ def restore(folder: Path, target: Path, erased: Mapping[str, Mapping[str, str]])
             made.execute("PRAGMA secure_delete=ON")
             if (slip.size, slip.root) != _head(made):
                 raise _broken(folder)
-            destroyed = _destroy(made, erased)
+            destroyed = _destroy(made, slip, erased)
             _check(made)
     except sqlite3.Error as error:
         raise StorageError("storage.failed", "数据库恢复失败", "the database could not be restored", reason=type(error).__name__) from error
@@ -123,7 +130,7 @@ def restore(folder: Path, target: Path, erased: Mapping[str, Mapping[str, str]])
     return Restored(slip, destroyed)
 
 
-def _destroy(connection: sqlite3.Connection, erased: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+def _destroy(connection: sqlite3.Connection, slip: Backup, erased: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     """In one transaction: keys, sealed bytes, and the few values that no key protects any more."""
     there = {row[0] for row in connection.execute("SELECT part_id FROM part_key")}
     found = tuple(sorted(there & erased.keys()))
@@ -131,11 +138,11 @@ def _destroy(connection: sqlite3.Connection, erased: Mapping[str, Mapping[str, s
     for part in sorted(erased):
         for statement in (
             "DELETE FROM part_key WHERE part_id = ?",
-            "UPDATE content SET sealed = x'' WHERE transfer = ?",
+            "UPDATE content SET sealed = x'' WHERE part_id = ?",
             "DELETE FROM proposal WHERE transfer = ?",
             "DELETE FROM difference WHERE transfer = ?",
-            "UPDATE item SET record = 'erased-' || position, alike = '' WHERE transfer = ?",
-            "UPDATE consent SET digest = 'erased' WHERE transfer = ? AND digest <> ''",
+            "UPDATE item SET record = 'erased-' || position, alike = '', issuer = '' WHERE transfer = ?",
+            *(NAMING if slip.revision >= NAMING_SINCE else ()),
             "UPDATE transfer SET account = '' WHERE id = ?",
             "UPDATE owed SET claims = '{}', state = CASE WHEN state IN ('new', 'ready') THEN 'cancelled' ELSE state END WHERE transfer = ?",
         ):

@@ -15,13 +15,14 @@ from gateway.storage.database import load_queries
 from gateway.storage.sqlite import AT_ONCE, SqliteDatabase, Turns
 
 _SQL = Path(__file__).parent / "sql"
-SCRIPTS = ("connector_schema.sql", "connector_numbering_schema.sql", "connector_feeds_schema.sql", "connector_people_schema.sql")
+SCRIPTS = ("connector_schema.sql", "connector_numbering_schema.sql", "connector_feeds_schema.sql", "connector_people_schema.sql",
+           "connector_selections_schema.sql")  # fmt: skip
 """Oldest first; a file's version is how many of them it has had."""
 SCHEMA_VERSION = len(SCRIPTS)
 PEOPLE = frozenset(
     {
         "person_session", "person_session_put", "person_session_seen", "person_session_end", "person_sessions_sweep", "person_act_put",
-        "person_acts", "sign_in_failures", "sign_in_failure_put", "sign_in_failures_forget",
+        "person_acts", "person_acts_before", "person_acts_forget", "sign_in_failures", "sign_in_failure_put", "sign_in_failures_forget",
     }
 )  # fmt: skip
 """Statements about people who sign in: the tables are the gateway's, and so are the statements."""
@@ -101,6 +102,25 @@ class FrozenRow(NamedTuple):
     made_at: str
     body: str
     used_at: str = ""
+
+
+class SelectionHereRow(NamedTuple):
+    """A bulk selection released for this bank.  `entries` is JSON, `[id, transfer]` in order; `state`: `asked`, `signed`, `over`, `stale`,
+    `stopped`; `signed_by` is "" until a person has let it be signed, and where the bank's setting does.
+    """
+
+    token: str
+    act: str
+    digest: str
+    reason: str
+    rate: int
+    until: str
+    entries: str
+    state: str
+    code: str
+    signed_by: str
+    seen_at: str
+    changed_at: str
 
 
 class CaseRow(NamedTuple):

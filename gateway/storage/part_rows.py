@@ -1,4 +1,4 @@
-"""The row of what was ordered about a part's keeping, in column order; times and texts as in `rows`."""
+"""The rows of what was ordered about a part's keeping, and of its stretch of a paper about several, in column order; as in `rows`."""
 
 from typing import NamedTuple
 
@@ -20,3 +20,17 @@ class FateRow(NamedTuple):
     erased_by: str = ""
     erased_reason: str = ""
     leaf: int = -1
+
+
+class ContentLineRow(NamedTuple):
+    """The `line`-th stretch that was cut out of a paper, because it names one part.
+
+    `text`, sealed under that part's key: 64 hexadecimal digits, its share of the paper's secret, and the stretch.
+    """
+
+    iss: str
+    jti: str
+    name: str
+    line: int
+    part_id: str
+    text: str

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 
 class SessionRow(NamedTuple):
-    """Somebody signed in.  `id` is the SHA-256 of the cookie's value; `roles` are words with spaces between."""
+    """Somebody signed in.  `id` is the SHA-256 of the cookie's value; `roles` are words with spaces between.
+
+    Of a learner `person` is the pseudonym, and `name` is "": nothing else that says who he is comes here.
+    """
 
     id: str
     person: str
@@ -33,6 +36,23 @@ class PersonActRow(NamedTuple):
     outcome: str
     reason: str
     times: int
+
+
+class ActLeafRow(NamedTuple):
+    """The leaf of an audit row (by its `merge`), and the secret that opens the leaf's commitment.  It goes with the row."""
+
+    merge: str
+    idx: int
+    secret: bytes
+
+
+class SavedViewRow(NamedTuple):
+    """A view of the list of cases that somebody saved; `query` is the filter as its URL has it."""
+
+    person: str
+    name: str
+    query: str
+    at: str
 
 
 class SignInFailureRow(NamedTuple):

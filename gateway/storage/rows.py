@@ -6,6 +6,8 @@ No column holds a citizen number or a name: those are only in `content`, sealed 
 
 from typing import NamedTuple
 
+from gateway.model.places import UNKNOWN
+
 
 class MessageRow(NamedTuple):
     """A message that was answered: what a repeat gets again.
@@ -92,7 +94,8 @@ class ItemRow(NamedTuple):
 
     `taken_leaf` is the leaf of the claim it lost to or, where `contested` is 1, is contested with.  `points` are the points of a
     record, which are never credits; null where it has none.  `alike` is what likely twins are found by (`recognition.twins`), digests
-    only; "" where the part was not read.
+    only; "" where the part was not read.  `issuer` is the institution's code or `unknown` (`model.places`), which is what it is too
+    while the part was not read; "" once the part is erased.
     """
 
     transfer: str
@@ -110,6 +113,7 @@ class ItemRow(NamedTuple):
     contested: int = 0
     points: str | None = None
     alike: str = ""
+    issuer: str = UNKNOWN
 
 
 class ProposalRow(NamedTuple):
@@ -143,7 +147,9 @@ class OutcomeRow(NamedTuple):
 
 
 class ContentRow(NamedTuple):
-    """Bytes as received or as sent: `sealed` is the 32-byte secret and the bytes, joined, under the part's key."""
+    """Bytes as received or as sent: `sealed` is the 32-byte secret and the bytes, joined, under the part's key.
+    `lines` stretches were cut out of them (`transfers.shared_papers`).
+    """
 
     iss: str
     jti: str
@@ -154,6 +160,7 @@ class ContentRow(NamedTuple):
     sd: str
     length: int
     sealed: bytes
+    lines: int = 0
 
 
 class PartKeyRow(NamedTuple):
@@ -195,10 +202,10 @@ class OwedRow(NamedTuple):
 
 
 class ConsentRow(NamedTuple):
-    """A consent.  `state`: `given`, `withdrawn`.  `transfer` is the transfer or enquiry it is used by, "" while by none.
+    """A consent.  `state`: `given`, `withdrawn`, `erased`.  `transfer` is the transfer or enquiry it is used by, "" while by none.
 
-    `seq` is the next leaf's number in its own scope.  `digest` is that of a registered consent's text (SHA-256 hex over the
-    document as we write it), "" for one that came with a request.
+    `seq` is the next leaf's number in its scope; `scope`, and `digest` of its text (SHA-256 hex over the document as we write it), are
+    those of a registered consent, "" for one that came with a request.
     """
 
     id: str
@@ -209,6 +216,7 @@ class ConsentRow(NamedTuple):
     state: str
     seq: int = 0
     digest: str = ""
+    scope: str = ""
 
 
 class EnquiryRow(NamedTuple):
@@ -287,7 +295,8 @@ class StatementRow(NamedTuple):
     `state`: `issued`, `signed`, `disputed`.  `seq` is the next leaf's number; `size` the leaves that the figures stand on; `leaf` the
     index of the leaf that issued the present revision, `jti` and `sd` name its document.  `figures` is JSON
     (`recognition.statement.Figures`).  `signed_*` are when each bank countersigned this revision, "" while it has not; `disputed` is
-    JSON: member to the items it sees otherwise, `[transfer, record, its own state and credits, those stated]`.
+    JSON: member to the items it sees otherwise, `[transfer, record, its own state and credits, those stated]`.  `torn` is 1 where a
+    case was erased before both banks had the document, which cannot be sent any more.
     """
 
     id: str
@@ -307,6 +316,7 @@ class StatementRow(NamedTuple):
     signed_source: str = ""
     signed_accepting: str = ""
     disputed: str = "{}"
+    torn: int = 0
 
 
 class AgreementRow(NamedTuple):

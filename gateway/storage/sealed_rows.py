@@ -10,7 +10,7 @@ An answer that belongs to no part gets a key of its own, made of the answer's ow
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -27,21 +27,29 @@ NOT_PERSONAL: Final = frozenset({"token", "collect"})
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where a row's part id stands, which of its texts and bytes are sealed, and in which JSON list of lists the first value is."""
+    """Where a row's part id stands, which of its texts and bytes are sealed, and in which JSON list of lists the first value is.
+
+    `own`: what was read of another part than the transaction's own, and may have been erased meanwhile: without a key it is not kept.
+    """
 
     part: int
     texts: Mapping[int, str] = field(default_factory=dict)
     blobs: Mapping[int, str] = field(default_factory=dict)
     listed: Mapping[int, str] = field(default_factory=dict)
+    own: bool = False
 
 
 RECORD: Final = "item/record"
 CLAIMS: Final = "owed/claims"
-ITEM: Final = Columns(0, {2: RECORD, 14: "item/alike"})
+ISSUER: Final = "item/issuer"
+ITEM: Final = Columns(0, {2: RECORD, 14: "item/alike", 15: ISSUER})
 TRANSFER: Final = Columns(0, {21: "transfer/account"})
 PROPOSAL: Final = Columns(0, {2: "proposal/items"})
 DIFFERENCE: Final = Columns(2, {3: "difference/subject", 4: "difference/ours", 5: "difference/theirs"})
-STATEMENT: Final = Columns(0, {16: "statement/disputed"})
+DISPUTED: Final = "statement/disputed"
+DISPUTED_PLACE: Final = 16
+"""A statement's row is of many parts: JSON, member to `[part, value, …]`, each value under the key of the part beside it."""
+LINE: Final = Columns(4, {5: "content_line/text"}, own=True)
 OWED: Final = Columns(2, {7: CLAIMS})
 FLAG: Final = Columns(3, {4: "flag/record"})
 FLAG_CONSENT: Final = Columns(0, {5: "flag_consent/records"})
@@ -49,21 +57,25 @@ MESSAGE: Final = Columns(12, blobs={7: "message/answer", 8: "message/secret"})
 READS: Final[Mapping[str, Columns]] = {
     "messages_by_key": MESSAGE,
     "transfers_by_id": TRANSFER,
+    "transfers_of_learner": TRANSFER,
     "items_by_transfer": ITEM,
+    "items_past": Columns(0, {2: RECORD}),
     "items_alike": Columns(0, {5: RECORD, 9: "item/alike"}),
     "proposals_by_transfer": PROPOSAL,
     "owed_by_transfer": OWED,
     "owed_due": OWED,
     "transfers_state": Columns(0, listed={3: RECORD}),
     "statement_cases": Columns(1, listed={4: RECORD}),
+    "recount_issuers": Columns(0, {9: ISSUER}),
     "differences_open": DIFFERENCE,
     "differences_untold": DIFFERENCE,
     "differences_of_member": DIFFERENCE,
-    "statements_by_id": STATEMENT,
+    "content_lines": LINE,
     "flags_of_learners": FLAG,
     "flag_by_scope": FLAG,
     "flags_own": FLAG,
     "flag_consent_by_scope": FLAG_CONSENT,
+    "flag_consents_held": FLAG_CONSENT,
 }
 WRITES: Final[Mapping[str, Columns]] = {
     "transfer_put": TRANSFER,
@@ -71,12 +83,14 @@ WRITES: Final[Mapping[str, Columns]] = {
     "proposal_put": PROPOSAL,
     "owed_put": OWED,
     "difference_put": DIFFERENCE,
-    "statement_put": STATEMENT,
+    "content_line_put": LINE,
     "flag_put": FLAG,
     "flag_consent_put": FLAG_CONSENT,
 }
 
 
+MANY: Final = frozenset({"statements_by_id", "statements_all"})
+"""Queries of statements: their last column is JSON, the wrapped key (hex) of each part that the row names."""
 RECORDS: Final = '"records"'
 """Only claims that name records are sealed: the others say which event it is, and every commit writes some."""
 
@@ -103,6 +117,8 @@ class Opener:
     def rows(self, name: str, rows: Iterable[Row]) -> list[Row]:
         """The rows of a named query with their values open and without the key's column."""
         columns = READS.get(name)
+        if name in MANY:
+            return [self._statement(row) for row in rows]
         if columns is None:
             return [tuple(row) for row in rows]
         keys: dict[str, ColumnKey | None] = {}
@@ -124,6 +140,24 @@ class Opener:
             items = json.loads(values[place] or "[]")
             values[place] = json.dumps([[_opened(key, name, item[0]), *item[1:]] for item in items])
         return tuple(values)
+
+    def _statement(self, row: Row) -> Row:
+        *values, wrapped = row
+        keys: dict[str, ColumnKey | None] = {}
+        if self.key is not None:
+            keys = {part: self.key.open_column_key(part, bytes.fromhex(each)) for part, each in json.loads(wrapped).items()}
+        values[DISPUTED_PLACE] = _of_parts(values[DISPUTED_PLACE], lambda part, value: _opened(keys.get(part), DISPUTED, value))
+        return tuple(values)
+
+
+def parts_of(disputed: str) -> set[str]:
+    """The parts that a statement's disputed items name."""
+    return {item[0] for items in json.loads(disputed).values() for item in items}
+
+
+def _of_parts(disputed: str, change: Callable[[str, str], str]) -> str:
+    told = json.loads(disputed)
+    return json.dumps({who: [[part, change(part, value), *more] for part, value, *more in told[who]] for who in sorted(told)})
 
 
 def _opened(key: ColumnKey | None, name: str, value: Any) -> Any:
@@ -202,6 +236,8 @@ class Sealing:
         for write in writes:
             if write.name == "message_add":
                 found.append(Write(write.name, [self._message(row, own) for row in write.rows], write.hits))
+            elif write.name == "statement_put":
+                found.append(Write(write.name, [self._statement(row) for row in write.rows], write.hits))
             elif write.name in WRITES:
                 found.append(Write(write.name, [self._row(WRITES[write.name], row) for row in write.rows], write.hits))
             else:
@@ -212,6 +248,8 @@ class Sealing:
     def _parts(write: Write) -> set[str]:
         if write.name == "message_add":
             return {row[MESSAGE.part] or row[4] for row in write.rows} - {""}
+        if write.name == "statement_put":
+            return {part for row in write.rows for part in parts_of(row[DISPUTED_PLACE])}
         return {row[WRITES[write.name].part] for row in write.rows} - {""} if write.name in WRITES else set()
 
     def _key_of(self, part: str) -> ColumnKey | None:
@@ -222,11 +260,22 @@ class Sealing:
 
     def _row(self, columns: Columns, row: Sequence[Any]) -> Row:
         key = self._key_of(row[columns.part])
-        if key is None:
+        if key is None and not columns.own:
             return tuple(row)
         values = list(row)
         for place, name in columns.texts.items():
-            values[place] = _sealed(key, name, values[place])
+            values[place] = _sealed(key, name, values[place]) if key is not None else ""
+        return tuple(values)
+
+    def _statement(self, row: Sequence[Any]) -> Row:
+        """What names a part without a key is not written: it is erased, or nobody's."""
+
+        def change(part: str, value: str) -> str:
+            key = self._key_of(part)
+            return _sealed(key, DISPUTED, value) if key is not None else ""
+
+        values = list(row)
+        values[DISPUTED_PLACE] = _of_parts(values[DISPUTED_PLACE], change)
         return tuple(values)
 
     def _message(self, row: Sequence[Any], own: list[Row]) -> Row:

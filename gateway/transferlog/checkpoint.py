@@ -57,10 +57,16 @@ class NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A key one trusts, with the function that checks its signatures."""
+    """A key one trusts, with the function that checks its signatures.
+
+    A retired witness's key has an end: cosignatures dated before `until` (POSIX seconds) over at most `size_max` leaves count,
+    any other of its lines is as if it were not there.
+    """
 
     key: NoteKey
     verify: Verify
+    until: int | None = None
+    size_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +161,15 @@ def open_note(text: str, verifiers: Sequence[Verifier]) -> Note:
     `transferlog.unknown_signer` (no line of a known key).
     """
     body, lines = split_note(text)
-    known = {(verifier.key.name, verifier.key.id): verifier for verifier in verifiers}
+    known = {(verifier.key.name, verifier.key.id): verifier for verifier in verifiers if _reaches(verifier, body)}
     signed: dict[tuple[str, bytes], Signed] = {}
     for line in lines:
         name, raw = _parse_line(line)
         key = (name, raw[:KEY_ID_BYTES])
         if key in known:
-            signed.setdefault(key, _check(body, raw[KEY_ID_BYTES:], known[key]))
+            found = _check(body, raw[KEY_ID_BYTES:], known[key])
+            if _in_time(known[key], found):
+                signed.setdefault(key, found)
     if not signed:
         raise TransferLogError(
             "transferlog.unknown_signer", "检查点上没有可信密钥的签名", "no signature on the checkpoint is by a trusted key"
@@ -217,6 +225,15 @@ def _check(body: str, signature: bytes, verifier: Verifier) -> Signed:
             "transferlog.bad_signature", "检查点签名不成立", "a signature on the checkpoint does not hold", signer=key.name
         )
     return Signed(key.name, key.kind, at)
+
+
+def _reaches(verifier: Verifier, body: str) -> bool:
+    """Whether the note is about a size that this key could still cosign."""
+    return verifier.size_max is None or parse_checkpoint(body).size <= verifier.size_max
+
+
+def _in_time(verifier: Verifier, signed: Signed) -> bool:
+    return verifier.until is None or (signed.at is not None and signed.at < verifier.until)
 
 
 def _cosigned_message(body: str, at: int) -> bytes:

@@ -12,9 +12,28 @@ from gateway.model.canonical import Json, jcs
 from gateway.transferlog.leaf import parse_leaf
 
 TYPE: Final = "erasure.done"
+LAPSED: Final = "erasure.lapsed"
+"""What the gateway erases by itself, its time being over."""
+TYPES: Final = frozenset({TYPE, LAPSED})
 SCOPE: Final = "part:"
+ALSO: Final = "also"
+ALSO_EACH: Final = 60
+"""Parts in one fact: each takes 64 digits and a blank of the 4,096 characters that a fact may have."""
+ALSO_MAX: Final = 24 * ALSO_EACH
 HOW: Final = ("at", "by", "reason")
-_HINT: Final = b'"type":"erasure.done"'
+_HINT: Final = b'"type":"erasure.'
+
+
+def also_facts(parts: Iterable[str]) -> dict[str, str]:
+    """The facts `also`, `also_2` … of an erasure: the other parts that go with it, sorted, joined by blanks."""
+    listed = sorted(parts)
+    pages = [listed[first : first + ALSO_EACH] for first in range(0, len(listed), ALSO_EACH)]
+    return {f"{ALSO}_{number}" if number > 1 else ALSO: " ".join(page) for number, page in enumerate(pages, 1)}
+
+
+def also_of(facts: Mapping[str, object]) -> list[str]:
+    """The inverse of `also_facts`."""
+    return [part for name, text in facts.items() if name == ALSO or name.startswith(f"{ALSO}_") for part in str(text).split()]
 
 
 def erased_parts(leaves: Iterable[tuple[int, bytes]]) -> dict[str, dict[str, str]]:
@@ -24,10 +43,10 @@ def erased_parts(leaves: Iterable[tuple[int, bytes]]) -> dict[str, dict[str, str
         if _HINT not in raw:  # parsing a million leaves for the few that matter would take minutes
             continue
         leaf = parse_leaf(raw)
-        if leaf.type != TYPE or not leaf.scope.startswith(SCOPE):
+        if leaf.type not in TYPES or not leaf.scope.startswith(SCOPE):
             continue
-        how = {"at": leaf.at, "by": leaf.actor, "reason": str(leaf.facts.get("reason", ""))}
-        for part in (leaf.scope.removeprefix(SCOPE), *str(leaf.facts.get("also", "")).split()):
+        how = {"at": leaf.at, "by": leaf.actor or leaf.iss, "reason": str(leaf.facts.get("reason", ""))}
+        for part in (leaf.scope.removeprefix(SCOPE), *also_of(leaf.facts)):
             found.setdefault(part, how)
     return found
 

@@ -97,6 +97,7 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "item.recalled": (True, _CASE),
     "operator.retried": (True, _CASE),
     "operator.cancelled": (True, _CASE),
+    "operator.acted": (False, frozenset({"role", "facts"})),
     "transfer.expired": (False, _TIMED),
     "transfer.held": (False, _TIMED),
     "transfer.escalated": (False, _TIMED),
@@ -112,6 +113,7 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "outcome.contested": (True, _CASE),
     "outcome.cleared": (True, frozenset()),
     "erasure.done": (True, frozenset()),
+    "erasure.lapsed": (False, frozenset({"cause", "facts"})),
     "hold.set": (True, frozenset()),
     "hold.released": (True, frozenset()),
     "agreement.proposed": (True, frozenset()),
@@ -137,6 +139,8 @@ TYPES: Final[Mapping[str, tuple[bool, frozenset[str]]]] = {
     "member.suspended": (False, frozenset()),
     "member.resumed": (False, frozenset()),
     "presiding.changed": (False, frozenset()),
+    "presiding.handed_over": (True, frozenset()),
+    "presiding.accepted": (True, frozenset()),
     "log.opened": (False, frozenset()),
 }
 

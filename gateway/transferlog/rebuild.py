@@ -12,13 +12,14 @@ from hashlib import sha256
 from typing import Final
 
 from gateway.model.transfer import ItemState, State
+from gateway.transferlog.erased import SCOPE as PART
+from gateway.transferlog.erased import TYPES as ERASED
+from gateway.transferlog.erased import also_of
 from gateway.transferlog.leaf import Leaf
 
 KEY_BYTES: Final = 16
 HOLDING: Final = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED, ItemState.RECALLING})
 OPENED: Final = "transfer.requested"
-ERASED: Final = "erasure.done"
-PART: Final = "part:"
 """Begins the scope of what is ordered about a part's keeping."""
 NOT_DONE: Final = frozenset({"transfer.late", "transfer.refused"})
 """Types of acts that changed nothing but the count of leaves."""
@@ -101,8 +102,8 @@ class Rebuild:
         key = key_of(leaf.scope)
         scope = self.scopes.setdefault(key, Scope(index))
         scope.last, scope.count = index, scope.count + 1
-        if leaf.type == ERASED:
-            self._erased.add(key_of(leaf.scope.removeprefix(PART)))
+        if leaf.type in ERASED:
+            self._erased |= {key_of(part) for part in (leaf.scope.removeprefix(PART), *also_of(leaf.facts))}
         if leaf.type == OPENED or (scope.case >= 0 and leaf.ver is not None):
             self._case(key, scope, index, leaf)
 

@@ -3,7 +3,6 @@
 A pair whose source bank never sent one has none and is no alarm: banks need not.  Nothing is stored but the cases themselves.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,11 +12,11 @@ from typing import Final
 
 import structlog
 
-from gateway.errors import StorageError
 from gateway.metrics import CANARIES, CANARY_SECONDS
 from gateway.model.ports import Clock
 from gateway.model.transfer import CLOSED, State
 from gateway.storage.database import Database
+from gateway.transfers.rounds import rounds
 
 WITHIN: Final = 5_000
 """Of so many cases written last the canaries are looked for; an older one is as good as none."""
@@ -98,12 +97,7 @@ class CanaryWatch:
 
     async def run(self, poll_s: float) -> None:
         """Look every `poll_s` seconds until cancelled.  What the database refuses now is tried at the next look."""
-        while True:
-            try:
-                await self.look()
-            except StorageError as error:
-                log.warning("canaries_not_looked_at", code=error.code)
-            await asyncio.sleep(poll_s)
+        await rounds(self.look, poll_s, lambda code: log.warning("canaries_not_looked_at", code=code), at_once=True)
 
     async def look(self) -> None:
         """One round."""

@@ -18,6 +18,7 @@ from gateway.transfers.centre_overview import FinalSize, Overview, overview
 from gateway.transfers.flows import Cause, Flows, causes, flows, kinds_of
 from gateway.transfers.latency import Latency, latency
 from gateway.transfers.latency_days import DaySpread, latency_days
+from gateway.transfers.list_order import NEWEST, Order
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.member_health import MemberHealth, member_health
 from gateway.transfers.milestones import Leg
@@ -82,20 +83,20 @@ class Centre:
     async def letters(self, seen_by: str = "") -> tuple[LetterGroup, ...]:
         return await letter_groups(self.database, seen_by)
 
-    async def transfers(self, wanted: Filter, *, cursor: str = "", back: bool = False, most: int = 50) -> Page:
-        return await page(self.database, wanted, self.clock.now(), cursor=cursor, back=back, most=most)
+    async def transfers(self, wanted: Filter, *, order: Order = NEWEST, cursor: str = "", back: bool = False, most: int = 50) -> Page:
+        return await page(self.database, wanted, self.clock.now(), order=order, cursor=cursor, back=back, most=most)
 
     async def transfers_count(self, wanted: Filter) -> tuple[int, bool]:
         """How many, and whether that is all of them."""
         return await count(self.database, wanted, self.clock.now())
 
-    async def case(self, transfer: str, wanted: Filter) -> tuple[CaseDetail, str, str] | None:
+    async def case(self, transfer: str, wanted: Filter, order: Order = NEWEST) -> tuple[CaseDetail, str, str] | None:
         """The case, and the ones before and after it in the list it was opened from; None for one that `wanted.seen_by` may not see."""
         row = await case_row(self.database, transfer, wanted.seen_by)
         if row is None:
             return None
         now = self.clock.now()
-        before, after = await neighbours(self.database, wanted, now, row)
+        before, after = await neighbours(self.database, wanted, now, row, order)
         return await case_detail(self.database, self.reading, row, now), before, after
 
     async def deliveries(self, transfer: str, seen_by: str = "") -> tuple[Delivery, ...]:

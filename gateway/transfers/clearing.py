@@ -21,6 +21,7 @@ from gateway.federation.envelope import VerifiedMessage
 from gateway.model.canonical import jcs_known
 from gateway.model.documents import Clearance
 from gateway.model.integrity import FlagKind
+from gateway.model.scopes import ruling_part
 from gateway.model.transfer import BEFORE_DECISION, ItemState, Refusal, State
 from gateway.storage.rows import ContentRow, OutcomeRow, PartKeyRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
@@ -114,7 +115,8 @@ class Clearing:
         view.put_contents(self.contents)
         if self.part_key is not None:
             view.put_part_key(self.part_key)
-        return keep(view, self.message, replace(answer, leaf_data=leaf), found.nf)
+        part = ruling_part(self.message.iss, self.message.jti)
+        return keep(view, self.message, replace(answer, leaf_data=leaf), found.nf, part)
 
     def _stands(self) -> str:
         return self.ruling.stands or NOBODY

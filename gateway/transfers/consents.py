@@ -21,6 +21,7 @@ from gateway.storage.flag_rows import FlagConsentRow
 from gateway.storage.rows import ConsentRow, ContentRow, PartKeyRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.acts import (
+    ERASED,
     LEAF_TOTALS,
     STATUS_DONE,
     STATUS_OPENED,
@@ -56,6 +57,8 @@ def consent_fault(view: View, controller: str, consent: Consent) -> Refusal | No
         return None
     if known.state == ConsentState.WITHDRAWN:
         return CONSENT_WITHDRAWN
+    if known.state == ConsentState.ERASED:
+        return ERASED
     if known.transfer or not known.digest:
         return USED
     return None if known.digest == digest_of(consent) else OTHER_TEXT
@@ -101,7 +104,7 @@ class ConsentGiven:
             refusal = CONSENT_WITHDRAWN if known.state == ConsentState.WITHDRAWN else ALREADY_GIVEN
             return refuse_unlogged(view, message, self.secret, refusal)
         row = ConsentRow(
-            consent.consent_id, message.iss, "", consent.recipient, utc_text(consent.expires_at), "given", 1, digest_of(consent)
+            consent.consent_id, message.iss, "", consent.recipient, utc_text(consent.expires_at), "given", 1, digest_of(consent), scope
         )
         answer = Answer(STATUS_OPENED, jcs_known({**head_of(message), **consent_json(row)}), self.secret, view.next_index)
         leaf = log_own(view, message, answer, "consent.given", scope, 0, {"recipient": row.recipient, "until": row.until})
@@ -135,8 +138,9 @@ class ConsentTakenBack:
             return earlier
         message = self.message
         row = view.consents.get((message.iss, self.document.consent_id))
-        if row is None or row.state == ConsentState.WITHDRAWN:
-            return refuse_unlogged(view, message, self.secret, NO_CONSENT if row is None else CONSENT_WITHDRAWN)
+        if row is None or row.state != ConsentState.GIVEN:
+            ended = ERASED if row is not None and row.state == ConsentState.ERASED else CONSENT_WITHDRAWN
+            return refuse_unlogged(view, message, self.secret, NO_CONSENT if row is None else ended)
         if row.transfer and row.transfer not in view.transfers and row.transfer not in view.enquiries:
             return MOVED
         return self._end(view, row)

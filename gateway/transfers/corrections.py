@@ -144,7 +144,7 @@ def _take(case: Case, new: NewPart, states: frozenset[ItemState]) -> None:
         if read.state == ItemState.CLAIMED and ItemState.CLAIMED in states:
             reason = bar_changed(case, new.standing, item, read)
             read = read._replace(state=ItemState.CLOSED.value, reason=reason) if reason else read
-        values: dict[str, Any] = {"cm": read.cm, "credits": read.credits, "kind": read.kind, "alike": read.alike}
+        values: dict[str, Any] = {"cm": read.cm, "credits": read.credits, "kind": read.kind, "alike": read.alike, "issuer": read.issuer}
         if read.state == ItemState.CLOSED and ItemState.CLAIMED in states:
             values |= {"state": read.state, "reason": read.reason}
             failing.append(item)

@@ -43,11 +43,11 @@ from gateway.transfers.enquiry_parcels import EnquiryParcels
 from gateway.transfers.erasure import notice_part
 from gateway.transfers.integrity_reads import FlagsShown
 from gateway.transfers.integrity_view import case_hints
-from gateway.transfers.likely import twins_of
+from gateway.transfers.likely import named_twins, twins_of
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.news import news_notice
 from gateway.transfers.owing import is_owed_again
-from gateway.transfers.prepared import GivenUp, Prepared
+from gateway.transfers.prepared import GivenUp, Prepared, Torn
 from gateway.transfers.proposals import Proposer, proposal_row
 from gateway.transfers.state_digest import digest_content
 from gateway.transfers.unit_of_work import Change, Ledger
@@ -109,8 +109,8 @@ class Dispatcher:
             return None
         try:
             return await self._built(row)
-        except ErasedError:  # owed again, and what it told of was erased meanwhile
-            await self.committer.submit(GivenUp(row))
+        except ErasedError:  # owed again, and what it told of was erased meanwhile; or another case that it names
+            await self.committer.submit(Torn(row, self.ids.jti))
             return None
 
     async def _built(self, row: OwedRow) -> Parcel | None:
@@ -184,13 +184,13 @@ class Dispatcher:
     ) -> OwedRow | None:
         """Store what was made, so that every try carries the same; None where the message is no longer owed."""
         part = _part_of(row)
-        rows = self.vault.seal(await self.vault.part_key(part), part, GATEWAY_ID, row.jti, made)
+        rows, lines = self.vault.seal_named(await self.vault.part_key(part), part, GATEWAY_ID, row.jti, made, {"case": named_twins})
         contents = [*originals, *((GATEWAY_ID, row.jti, content.name) for content in made)]
         sds = {each.name: each.sd for each in rows}
         proposed = next((each.data for each in made if each.name == PROPOSAL), None)
         proposal = proposal_row(row.transfer, sds[PROPOSAL], proposed) if proposed is not None else None
         ready = row._replace(state="ready", contents=json.dumps(contents))
-        answer = await self.committer.submit(Prepared(ready, rows, sds.get("local", ""), proposal, shown))
+        answer = await self.committer.submit(Prepared(ready, rows, lines, sds.get("local", ""), proposal, shown))
         return ready if answer.status == 200 else None
 
     async def _check_consent(self, row: OwedRow) -> None:

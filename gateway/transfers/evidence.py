@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from gateway.crypto.keys import verify_ed25519
 from gateway.errors import TransferError
 from gateway.federation.protocol import GATEWAY_ID
 from gateway.federation.registry import TrustFile
 from gateway.federation.trust_json import moment
 from gateway.model.canonical import b64url
 from gateway.storage.database import Database
-from gateway.transferlog.checkpoint import COSIGNATURE, Verifier, decode_vkey, open_note, parse_checkpoint
+from gateway.transferlog.checkpoint import COSIGNATURE, open_note, parse_checkpoint
 from gateway.transferlog.leaf import Leaf, parse_leaf
 from gateway.transferlog.proof import parse_proof, write_proof
 from gateway.transfers.evidence_contents import Contents, answers_of, nothing_told, told_to_learner, whole
+from gateway.transfers.finality import verifiers_of
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.vault import Vault
 
@@ -160,7 +160,7 @@ class _Under:
 
     @classmethod
     def read(cls, note: str, trust: TrustFile, *, final: bool) -> "_Under":
-        opened = open_note(note, [Verifier(decode_vkey(vkey), verify_ed25519) for vkey in trust.log_vkeys()])
+        opened = open_note(note, verifiers_of(trust))
         head = parse_checkpoint(opened.body)
         cosigned = tuple(sorted({each.name for each in opened.signed if each.kind == COSIGNATURE}))
         quorum = trust.data.gateway.witness_quorum

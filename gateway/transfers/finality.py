@@ -21,8 +21,14 @@ SIZES_TRIED = 16
 
 
 def verifiers_of(trust: TrustFile) -> list[Verifier]:
-    """Whose lines count on a checkpoint: the log's own key first, then each member's witness.  Raises `transferlog.bad_key`."""
-    return [Verifier(decode_vkey(vkey), verify_ed25519) for vkey in trust.log_vkeys()]
+    """Whose lines count on a checkpoint: the log's own key first, then each member's witness, then those retired, up to their end.
+
+    Raises `transferlog.bad_key`.
+    """
+    current = [Verifier(decode_vkey(vkey), verify_ed25519) for vkey in trust.log_vkeys()]
+    return current + [
+        Verifier(decode_vkey(each.vkey), verify_ed25519, int(each.until.timestamp()), each.log_until) for each in trust.retired_vkeys()
+    ]
 
 
 class Finality:

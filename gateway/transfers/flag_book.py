@@ -43,5 +43,8 @@ class FlagBook:
     def put_consent(self, row: FlagConsentRow) -> None:
         self._put("flag_consent_put", row.scope, row)
 
+    def forget_consent(self, scope: str) -> None:
+        self._put("flag_consent_forget", scope, (scope,))
+
     def _put(self, statement: str, key: object, row: Row) -> None:
         self.changed.setdefault(statement, {})[key] = row

@@ -19,6 +19,7 @@ from gateway.mapping.regional_xml import write_loss, write_part
 from gateway.mapping.schema import Standard
 from gateway.model.documents import Identity
 from gateway.model.local import LocalPart, Operation, PartManifest
+from gateway.model.places import institution_of
 from gateway.model.ports import IdSource
 from gateway.model.regional import RegionalRecord
 from gateway.recognition.twins import likeness
@@ -122,6 +123,7 @@ class Reader:
             credits=str(size) if size is not None else None,
             points=str(record.values["size.points"]) if "size.points" in record.values else None,
             alike="" if reason else likeness(self.nullifier_key, asked.identity.citizen_id, record.values),
+            issuer=institution_of(record.values),
         )
 
 

@@ -47,7 +47,7 @@ def consent_right(permission: FlagConsentRow | None, consent: ConsentRow | None,
     """Why a consent gives `member` no right now; for anybody but its recipient it does not exist."""
     if permission is None or consent is None or consent.recipient != member:
         return UNKNOWN
-    if consent.state == ConsentState.WITHDRAWN:
+    if consent.state != ConsentState.GIVEN:
         return ENDED
     return EXPIRED if consent.until <= at else None
 

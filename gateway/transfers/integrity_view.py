@@ -1,4 +1,4 @@
-"""Integrity flags as banks and the learner see them: kind, who set it, why, how far the appeal has come; and who has read them."""
+"""Integrity flags as banks and the learner see them: kind, who set it, why, how far the appeal has come."""
 
 import json
 from collections.abc import Iterable
@@ -7,10 +7,8 @@ from typing import Any, Final
 from gateway.model.integrity import APPEAL_REASONS, KINDS, LIFT_REASONS, STATES, UPHOLD_REASONS, FlagKind, FlagState, Said, flag_reason
 from gateway.model.transfer import ItemState
 from gateway.storage.database import Database
-from gateway.storage.flag_rows import FlagRow, FlagShelfRow
+from gateway.storage.flag_rows import FlagRow
 from gateway.storage.rows import ItemRow, TransferRow
-from gateway.transferlog.leaf import parse_leaf
-from gateway.transfers.log_reading import LogReading
 
 RULING_REASONS: Final = {**UPHOLD_REASONS, **LIFT_REASONS}
 JUDGED: Final = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED})
@@ -74,21 +72,3 @@ async def flags_of(database: Database, learner: str) -> list[FlagRow]:
 async def case_hints(database: Database, row: TransferRow, items: Iterable[ItemRow]) -> list[dict[str, Any]]:
     """`hints_of` one case, as of the last commit."""
     return hints_of(await flags_of(database, row.learner), items)
-
-
-async def learner_integrity(database: Database, reading: LogReading, learner: str) -> dict[str, Any]:
-    """`{"flags": […], "reads": […]}`: what a learner (pseudonym) sees of himself, lifted flags and every read included.
-
-    To be asked only for the person who has signed in.  His own looking is no leaf; `reads` are, each with its index in the log.
-    """
-    shelves = [FlagShelfRow(*row) for row in await database.fetch("flag_shelves", learners=json.dumps([learner]))]
-    reads = [each for shelf in shelves for each in await reading.scope(shelf.scope)]
-    return {
-        "flags": [flag_json(row) for row in await flags_of(database, learner)],
-        "reads": [_read_json(index, data) for _, index, data in reads],
-    }
-
-
-def _read_json(index: int, data: bytes) -> dict[str, Any]:
-    leaf = parse_leaf(data)
-    return {"leaf": index, "at": leaf.at, "member": leaf.actor, "under": leaf.facts["under"], "flags": leaf.facts["flags"]}

@@ -5,14 +5,17 @@ holds the like of it and how far that has come is said; the other case and its r
 Sentences: docs/protocol.md, PR-280 to PR-284.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
+from gateway.model.canonical import jcs
 from gateway.model.transfer import ItemState
 from gateway.recognition.twins import CANDIDATES_MAX, Candidate, Twin, likely_twins
 from gateway.storage.database import Database
 from gateway.storage.rows import ItemRow, TransferRow
 
+_NAMING = b'"other_record"'
 COUNTING = frozenset({ItemState.CLAIMED, ItemState.RECOGNISED})
 """Items of the case itself that a hint may still help with."""
 
@@ -28,6 +31,17 @@ async def twins_of(database: Database, row: TransferRow, items: Iterable[ItemRow
     if not found and not more:
         return {}
     return {"likely_twins": [_shown(twin, member) for twin in found], "likely_twins_more": more}
+
+
+def named_twins(case: bytes) -> list[tuple[str, bytes]]:
+    """The stretches of a `case` content that name another case's record, in its order, each with that case.
+
+    Not the whole twin: that names a record of its own case as well.
+    """
+    if _NAMING not in case:
+        return []
+    twins = json.loads(case)["likely_twins"]
+    return [(twin["transfer"], _NAMING + b":" + jcs(twin["other_record"])) for twin in twins if "other_record" in twin]
 
 
 def _candidate(row: TransferRow, item: ItemRow) -> Candidate:

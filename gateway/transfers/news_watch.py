@@ -4,13 +4,11 @@ A round is idempotent; a scope whose last leaf was seen is not read again before
 member, agreements to their two parties.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import date, datetime
 
 import structlog
 
-from gateway.errors import StorageError
 from gateway.model.ports import Clock, IdSource
 from gateway.model.scopes import RULE_EXPIRED
 from gateway.recognition.lifecycle import RuleState
@@ -22,6 +20,7 @@ from gateway.transfers.agreements import day_of
 from gateway.transfers.answers import Answer
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.news import EVENTS, FRESH, Announced
+from gateway.transfers.rounds import rounds
 from gateway.transfers.rule_view import version_of
 from gateway.transfers.unit_of_work import Change
 
@@ -46,12 +45,7 @@ class NewsWatch:
 
     async def run(self, poll_s: float) -> None:
         """Look every `poll_s` seconds until cancelled.  What the database refuses now is tried at the next look."""
-        while True:
-            await asyncio.sleep(poll_s)
-            try:
-                await self.look()
-            except StorageError as error:
-                log.warning("news_not_looked_at", code=error.code)
+        await rounds(self.look, poll_s, lambda code: log.warning("news_not_looked_at", code=code))
 
     async def look(self) -> None:
         """One round."""

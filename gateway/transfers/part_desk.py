@@ -1,7 +1,5 @@
 """An order about a part comes in: read before the lock, with what goes with the part, then made a change (`erasure.Ordering`)."""
 
-from typing import Final
-
 from gateway.errors import GatewayError, Problem
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.part_orders import SCOPE, PartOrder, is_part_scope
@@ -14,11 +12,9 @@ from gateway.transfers.answers import refusal_of
 from gateway.transfers.case import utc_text
 from gateway.transfers.enquiry_acts import Unread
 from gateway.transfers.erasure import Ordering, notice_part
+from gateway.transfers.part_subjects import along_with
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.vault import Vault
-
-LINKED_MAX: Final = 32
-"""Consents that one case can have used: the one for the recipient, the one for the source, and room; the leaf names them."""
 
 
 async def ordered(
@@ -37,7 +33,8 @@ async def ordered(
         order = PartOrder.read(message.contents["order"].data)
     except GatewayError as error:
         order, problems = refusal_of(error), error.problems
-    consents = [ConsentRow(*row) for row in await database.fetch("consents_used_by", transfer=part)]
-    linked = tuple(sorted((row.controller, row.id) for row in consents))[:LINKED_MAX]
+    consents = [ConsentRow(*row) for row in await database.fetch("consents_by_scope", scope=part)]
+    own = next(((row.controller, row.id) for row in consents), None)
+    along = await along_with(database, part)
     _, notice_key = vault.new_part(notice_part(part), utc_text(clock.now()))
-    return Ordering(message, secret, part, order, problems, linked, notice_key, presiding, ids.jti)
+    return Ordering(message, secret, part, order, problems, own, along, notice_key, presiding, ids.jti)

@@ -10,22 +10,24 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from gateway.crypto.sealing import KeyEncryptionKey, PartKey
 from gateway.errors import GatewayError, RecognitionError, StorageError
 from gateway.federation.protocol import GATEWAY_ID
-from gateway.mapping.regional_xml import read_part
-from gateway.mapping.schema import Standard
+from gateway.mapping.regional_xml import read_own_records
 from gateway.model.regional import RegionalRecord
-from gateway.model.transfer import ItemState
+from gateway.recognition.facts import LOOKED_AT
 from gateway.storage.database import Row
-from gateway.storage.rows import ContentRow, ItemRow, TransferRow
+from gateway.storage.rows import ContentRow
 from gateway.transfers.agreements import day_of
 from gateway.transfers.status import EVERYBODY
 from gateway.transfers.vault import open_row
 
 PAGE: Final = 64
+Stretch: TypeAlias = tuple[str, str]
+"""Case ids after the first and up to the last; "" stands for no bound."""
+ALL: Final[Stretch] = ("", "")
 REGIONAL: Final = "regional"
 
 
@@ -44,7 +46,7 @@ class Unread(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastCase:
-    """What could be opened of a case.  `records` by their position in it."""
+    """What could be opened of a case.  `records` by their position in it, with the values that rules look at."""
 
     transfer: str
     day: date
@@ -60,10 +62,33 @@ class Left:
     cases: dict[Unread, int] = field(default_factory=dict)
     items: dict[Unread, int] = field(default_factory=dict)
 
+    def join(self, other: "Left") -> None:
+        """Add what others left out."""
+        for why, items in other.items.items():
+            self.out(why, items, other.cases[why])
+
     def out(self, why: Unread, items: int, cases: int = 1) -> None:
         if items:
             self.cases[why] = self.cases.get(why, 0) + cases
             self.items[why] = self.items.get(why, 0) + items
+
+
+class _Row(NamedTuple):
+    """A case as `transfers_past` gives it."""
+
+    id: str
+    opened_at: str
+    accepting: str
+    programme: str
+    consent_withdrawn: str
+    part_id: str
+    wrapped: bytes | None
+    items: int
+    closed: int
+    content: ContentRow | None
+
+
+_CONTENT_AT: Final = _Row._fields.index("content")
 
 
 class Reads(Protocol):
@@ -78,15 +103,14 @@ class PastCases:
 
     database: Reads
     key: KeyEncryptionKey
-    standard: Standard
     left: Left = field(default_factory=Left)
 
     async def count(self, accepting: str) -> int:
         """How many cases came to that bank."""
         return int((await self.database.fetch("transfers_accepted_count", accepting=accepting))[0][0])
 
-    async def of(self, accepting: str, seen_by: str = EVERYBODY) -> AsyncIterator[PastCase | None]:
-        """Every case that came to `accepting`; None for one of which nothing can be tried.
+    async def of(self, accepting: str, seen_by: str = EVERYBODY, stretch: Stretch = ALL) -> AsyncIterator[PastCase | None]:
+        """Every case of the stretch that came to `accepting`, by id; None for one of which nothing can be tried.
 
         Raises RecognitionError(`recognition.not_your_cases`) where `seen_by` (a member) is another bank; StorageError.
         """
@@ -94,55 +118,42 @@ class PastCases:
             raise RecognitionError(
                 "recognition.not_your_cases", "只能对本行认定过的案件试算", "a bank tries a draft only on the cases that came to it"
             )
-        after = ""
-        while True:
-            rows = [
-                TransferRow(*row) for row in await self.database.fetch("transfers_accepted", accepting=accepting, after=after, most=PAGE)
-            ]
-            if not rows:
-                return
+        after, last = stretch
+        while rows := await self._rows(accepting, after, last):
             after = rows[-1].id
-            async for each in self._page(rows):
-                yield each
+            keys = {row.id: self._key(row) for row in rows}
+            places: dict[str, dict[str, int]] = {transfer: {} for transfer, key in keys.items() if isinstance(key, PartKey)}
+            for transfer, position, record in await self.database.fetch("items_past", ids=json.dumps(list(places))):
+                places[transfer][record] = position
+            for row in rows:
+                yield self._case(row, keys[row.id], places.get(row.id, {}))
 
-    async def _page(self, rows: list[TransferRow]) -> AsyncIterator[PastCase | None]:
-        ids = json.dumps([row.id for row in rows])
-        states: dict[str, list[str]] = {}
-        for transfer, state in await self.database.fetch("item_states", ids=ids):
-            states.setdefault(transfer, []).append(state)
-        wrapped: dict[str, bytes] = {row[0]: row[1] for row in await self.database.fetch("part_keys_by_id", ids=ids)}
-        keys = {row.id: self._key(row, wrapped.get(row.part_id)) for row in rows}
-        mine = [transfer for transfer, key in keys.items() if isinstance(key, PartKey)]
-        items: dict[str, dict[str, int]] = {transfer: {} for transfer in mine}
-        for values in await self.database.fetch("items_by_transfer", ids=json.dumps(mine)):
-            item = ItemRow(*values)
-            if item.state != ItemState.CLOSED:
-                items[item.transfer][item.record] = item.position
-        wanted = json.dumps([[GATEWAY_ID, transfer, REGIONAL] for transfer in mine])
-        stored = {row[1]: ContentRow(*row) for row in await self.database.fetch("contents_by_key", keys=wanted)}
-        for row in rows:
-            key, number = keys[row.id], len([state for state in states.get(row.id, ()) if state != ItemState.CLOSED])
-            self.left.out(Unread.CLOSED, len(states.get(row.id, ())) - number, cases=not number)
-            records = key if isinstance(key, Unread) else self._records(key, stored.get(row.id))
-            yield self._case(row, number, records, items.get(row.id, {}))
+    async def _rows(self, accepting: str, after: str, last: str) -> list[_Row]:
+        found = await self.database.fetch(
+            "transfers_past", iss=GATEWAY_ID, content=REGIONAL, accepting=accepting, after=after, last=last, most=PAGE
+        )
+        contents = [None if row[_CONTENT_AT] is None else ContentRow(*row[_CONTENT_AT:]) for row in found]
+        return [_Row._make([*row[:_CONTENT_AT], content]) for row, content in zip(found, contents, strict=True)]
 
-    def _case(self, row: TransferRow, number: int, records: tuple[RegionalRecord, ...] | Unread, places: dict[str, int]) -> PastCase | None:
-        """What is left of a case with so many items that are not closed."""
+    def _case(self, row: _Row, key: PartKey | Unread, places: dict[str, int]) -> PastCase | None:
+        """What is left of a case.  `places`: the positions of its items that are not closed, by record."""
+        number = row.items - row.closed
+        self.left.out(Unread.CLOSED, row.closed, cases=not number)
+        records = key if isinstance(key, Unread) else self._records(key, row.content)
         if isinstance(records, Unread):
             self.left.out(records, number)
             return None
-        found = tuple((places[each.record_id], each) for each in records if each.record_id in places)
+        found = tuple([(places[each.record_id], each) for each in records if each.record_id in places])
         self.left.out(Unread.NO_CONTENT, number - len(found), cases=not found)
-        day = day_of(datetime.fromisoformat(row.opened_at))
-        return PastCase(row.id, day, row.accepting, row.programme, found) if found else None
+        return PastCase(row.id, day_of(datetime.fromisoformat(row.opened_at)), row.accepting, row.programme, found) if found else None
 
-    def _key(self, row: TransferRow, wrapped: bytes | None) -> PartKey | Unread:
+    def _key(self, row: _Row) -> PartKey | Unread:
         if row.consent_withdrawn:
             return Unread.CONSENT_WITHDRAWN
-        if wrapped is None:
+        if row.wrapped is None:
             return Unread.ERASED
         try:
-            return self.key.open_part_key(row.part_id, wrapped)
+            return self.key.open_part_key(row.part_id, row.wrapped)
         except StorageError:
             return Unread.SEALED_ELSEWHERE
 
@@ -154,6 +165,6 @@ class PastCases:
         except StorageError:
             return Unread.SEALED_ELSEWHERE
         try:
-            return read_part(content.data, self.standard).records
+            return read_own_records(content.data, LOOKED_AT)
         except GatewayError:
             return Unread.UNREADABLE

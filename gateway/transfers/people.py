@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final, TypeAlias
 
 from gateway.model.canonical import b64url
-from gateway.model.people import Denial, Person, Role
+from gateway.model.people import ALONE, Denial, Person, Role
 from gateway.model.ports import Clock, IdSource
 from gateway.storage.database import Database, Write
 from gateway.storage.people_rows import PersonActRow, SessionRow, SignInFailureRow
@@ -72,7 +72,7 @@ class People:
         """Begin a session; returns the value for the cookie, which is kept nowhere."""
         value, now = b64url(self._ids.secret()), self._clock.now()
         row = SessionRow(
-            session_id(value), person.subject, person.name, _words(person.roles), person.member,
+            session_id(value), person.learner or person.subject, person.name, _words(person.roles), person.member,
             utc_text(now), utc_text(now), utc_text(now + self._limits.absolute),
         )  # fmt: skip
         await self._write(
@@ -93,8 +93,7 @@ class People:
             return None
         if used and row.seen_at <= utc_text(now - SEEN_EVERY):
             await self._write(Write("person_session_seen", [(utc_text(now), row.id)]))
-        roles = frozenset(map(Role, row.roles.split()))
-        return Session(row.id, Person(row.person, row.name, roles, row.member), row.created_at, row.expires_at)
+        return Session(row.id, _person_of(row), row.created_at, row.expires_at)
 
     async def sign_out(self, session: Session) -> None:
         """End it now, for every browser window that shares it."""
@@ -156,6 +155,11 @@ class People:
 def session_id(value: str) -> str:
     """Under which a cookie's value is kept."""
     return sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+def _person_of(row: SessionRow) -> Person:
+    roles = frozenset(map(Role, row.roles.split()))
+    return Person.of_learner(row.person) if roles == ALONE else Person(row.person, row.name, roles, row.member)
 
 
 def _words(roles: frozenset[Role]) -> str:

@@ -1,19 +1,24 @@
-"""The presiding unit as the centre sees it: the rota, who acts where it is a party itself, what waits for it, whether it can hand over.
+"""The presiding unit as everybody sees it: the rota, who acts where it is a party itself, what waits for it, what was handed over.
 
-The rota stands in the trust file, which the registry signs: it is where duties and powers begin and end by date, and there is no act by
-which one unit passes them to the other.  What is open is read from the counts kept with the cases, so it costs the same at any size.
+The rota stands in the trust file, which the registry signs: it is where duties and powers begin and end by date, and no act passes them
+from one unit to the other.  What both sign about the change is a handover (`handovers`); one that is not signed is an alarm.  What is
+open is read from the counts kept with the cases, so it costs the same at any size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from gateway.federation.members import Status, Turn
 from gateway.federation.registry import TrustFile
 from gateway.model.ports import Clock
 from gateway.storage.database import Database
+from gateway.storage.handover_row import HandoverRow
+from gateway.transfers.agreements import day_of
+from gateway.transfers.case import utc_text
+from gateway.transfers.handovers import DUTIES, HandoverLine, handover_json, lines_of, open_duties
 from gateway.transfers.tallies import Measure
 from gateway.transfers.turns import PRESIDING_UNIT
 
@@ -56,7 +61,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`acting` maps each unordered pair of members to who presides over their cases today."""
+    """`acting` maps each unordered pair of members to who presides over their cases today; `open` is what there is of each duty now.
+
+    `handovers` are the newest first: signed ones, and those that can or could have been.
+    """
 
     turns: tuple[TurnLine, ...]
     now: TurnLine | None
@@ -64,6 +72,13 @@ class Board:
     acting: tuple[tuple[str, str, str | None], ...]
     duties: tuple[Duty, ...]
     checks: tuple[Check, ...]
+    open: Mapping[str, int]
+    handovers: tuple[HandoverLine, ...]
+
+    @property
+    def at_hand(self) -> HandoverLine | None:
+        """The handover to be signed now, the oldest first; where none is, the newest there is."""
+        return next((line for line in reversed(self.handovers) if line.open), self.handovers[0] if self.handovers else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +97,18 @@ class PresidingBoard:
         following = next((turn for turn in turns if turn.when == "to_come"), None)
         members = [member.id for member in trust.data.members]
         acting = tuple((one, other, trust.presiding(at, frozenset({one, other}))) for one, other in combinations(members, 2))
-        duties = await self._duties(trust, at)
-        return Board(turns, now, following, acting, duties, await self._checks(trust, now, following, duties))
+        open_now = await open_duties(self.database, day_of(at))
+        checks = _checks(trust, now, following, open_now)
+        return Board(turns, now, following, acting, await self._duties(trust, at), checks, open_now, await self.handovers())
+
+    async def handovers(self) -> tuple[HandoverLine, ...]:
+        """Newest first.  Raises StorageError."""
+        rows = [HandoverRow(*row) for row in await self.database.fetch("handovers_all")]
+        return lines_of(self.trust().data.presiding, rows, self.clock.now())
+
+    async def unsigned(self) -> tuple[HandoverLine, ...]:
+        """Whose turn has begun without both signatures.  Raises StorageError."""
+        return tuple(line for line in await self.handovers() if line.overdue)
 
     async def _duties(self, trust: TrustFile, at: datetime) -> tuple[Duty, ...]:
         """Held cases, and disputes that the accepting bank has passed on."""
@@ -94,24 +119,24 @@ class PresidingBoard:
                 found.append(Duty(state, source, accepting, trust.presiding(at, frozenset({source, accepting})), n))
         return tuple(found)
 
-    async def _checks(
-        self, trust: TrustFile, now: TurnLine | None, following: TurnLine | None, duties: tuple[Duty, ...]
-    ) -> tuple[Check, ...]:
-        """What the unit that goes and the unit that comes go through together."""
-        contested = (await self.database.fetch("outcomes_contested_count"))[0][0]
-        letters = sum(row[1] for row in await self.database.fetch("dead_letter_counts"))
-        end = now.until if now is not None else None
-        return (
-            Check("next_named", 0 if following is not None else 1),
-            Check("no_gap", _gap_days(now, following)),
-            Check("next_active", 0 if following is None or _active(trust, following.member) else 1),
-            Check("next_key", 0 if following is None else _short_days(trust, following)),
-            Check("trust_file", 0 if end is None or trust.data.expires_at > end else (end - trust.data.expires_at) // DAY + 1),
-            Check("held", sum(duty.cases for duty in duties if duty.what == "held")),
-            Check("disputed", sum(duty.cases for duty in duties if duty.what == "disputed")),
-            Check("contested", contested),
-            Check("dead_letters", letters),
-        )
+
+def _checks(trust: TrustFile, now: TurnLine | None, following: TurnLine | None, open_now: Mapping[str, int]) -> tuple[Check, ...]:
+    """What the unit that goes and the unit that comes go through together."""
+    end = now.until if now is not None else None
+    return (
+        Check("next_named", 0 if following is not None else 1),
+        Check("no_gap", _gap_days(now, following)),
+        Check("next_active", 0 if following is None or _active(trust, following.member) else 1),
+        Check("next_key", 0 if following is None else _short_days(trust, following)),
+        Check("trust_file", 0 if end is None or trust.data.expires_at > end else (end - trust.data.expires_at) // DAY + 1),
+        *(Check(duty, open_now[duty]) for duty in DUTIES),
+    )
+
+
+def board_json(board: Board) -> dict[str, Any]:
+    """What members are shown of it: rota, open duties, handovers."""
+    rota = [{"member": turn.member, "from": utc_text(turn.since), "until": utc_text(turn.until), "when": turn.when} for turn in board.turns]
+    return {"rota": rota, "duties": dict(board.open), "handovers": [handover_json(line) for line in board.handovers]}
 
 
 def _line(turn: Turn, at: datetime) -> TurnLine:

@@ -2,6 +2,7 @@
 
 With the node's master key the stored bytes are opened and hashed anew, so that a changed byte is found, and each case's records are
 compared with the request that named them.  Without it only digests and lengths are compared.
+An order about a part's keeping is not kept as a content: its leaf's `facts` say all of it.
 """
 
 import json
@@ -10,15 +11,19 @@ from collections.abc import Sequence
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.sealing import KeyEncryptionKey, PartKey
 from gateway.errors import GatewayError
+from gateway.federation.message import Content
 from gateway.mapping.documents import read as read_document
 from gateway.mapping.schema import Standard
 from gateway.model.documents import Request
 from gateway.storage.database import Read
+from gateway.storage.part_rows import ContentLineRow
 from gateway.storage.read_only import ReadOnlyDatabase
 from gateway.storage.rows import ContentRow, ItemRow, PartKeyRow
+from gateway.transferlog.erased import SCOPE as PART
 from gateway.transferlog.leaf import Leaf
 from gateway.transferlog.rebuild import NOT_DONE, OPENED, Rebuild
 from gateway.transfers.rebuilt import NO_ROW, Comparison
+from gateway.transfers.shared_papers import lines_of, whole
 from gateway.transfers.vault import open_row
 
 LEAVES_AT_ONCE = 256
@@ -38,7 +43,7 @@ class ContentCheck:
             told.opened = 0
 
     def take(self, leaf: Leaf) -> None:
-        if leaf.content and leaf.type not in NOT_DONE:
+        if leaf.content and leaf.type not in NOT_DONE and not leaf.scope.startswith(PART):
             self._waiting.append(leaf)
             if len(self._waiting) >= LEAVES_AT_ONCE:
                 self._compare()
@@ -83,9 +88,26 @@ class ContentCheck:
             return
         assert self._told.opened is not None
         self._told.opened += 1
+        if row.lines:
+            put_together = self._put_together(row, content, place)
+            if put_together is None:
+                return
+            content = put_together
         self._told.tell("content", place, "sealed", row.sd, salted_digest(content.secret, content.data))
         if leaf.type == OPENED and row.name == "request" and self._standard is not None:
             self._records(leaf.scope, read_document(content.data, Request, self._standard).records)
+
+    def _put_together(self, row: ContentRow, rest: Content, place: str) -> Content | None:
+        """The paper with the stretches that name single cases; None where one is gone, or does not open."""
+        try:
+            lines = [ContentLineRow(*each) for each in self._database.rows(lines_of(row))]
+            for line in lines:
+                if not line.text:
+                    self._lost("content_line", line.part_id, f"{place}/{line.line}")
+            return whole(rest, row.lines, lines) if all(line.text for line in lines) else None
+        except GatewayError as error:
+            self._told.tell("content", place, "sealed", row.sd, error.code)
+            return None
 
     def _records(self, transfer: str, records: Sequence[str]) -> None:
         """The case's items are the records its request named, in that order."""

@@ -1,13 +1,17 @@
 """The second half of a rebuild's comparison: the outcome ledger, and the head of every scope that is no transfer.
 
-Agreements, versions of rules, consents, enquiries, statements, members, keys: a head is what its leaves left it in.
+Agreements, versions of rules, handovers, consents, enquiries, statements, members, keys: a head is what its leaves left it in.
 """
 
+import json
 from collections.abc import Callable, Iterable
+from functools import partial
+from hashlib import sha256
 from typing import Any, Final
 
 from gateway.model.scopes import consent_scope
 from gateway.storage.database import Read
+from gateway.storage.handover_row import HandoverRow
 from gateway.storage.read_only import ReadOnlyDatabase
 from gateway.storage.rows import AgreementRow, ConsentRow, EnquiryRow, KeyRow, MemberRow, OutcomeRow, RuleRow, StatementRow
 from gateway.transferlog.leaf import Leaf
@@ -16,6 +20,7 @@ from gateway.transfers.claims import live_claims
 from gateway.transfers.rebuilt import NO_LEAF, NO_ROW, PAGE, Comparison, ReadLeaf
 
 ALL: Final = 2**62
+READ: Final = "record.read"
 
 
 def compare_outcomes(database: ReadOnlyDatabase, rebuilt: Rebuild, read: ReadLeaf, told: Comparison) -> None:
@@ -91,11 +96,14 @@ def compare_heads(database: ReadOnlyDatabase, rebuilt: Rebuild, read: ReadLeaf, 
     heads.each("agreement", ((row.scope, row, _agreement) for row in agreements))
     rules = [RuleRow(*row) for row in database.rows(Read("rules_all", {}))]
     heads.each("rule_version", ((row.scope, row, _rule) for row in rules))
+    handovers = [HandoverRow(*row) for row in database.rows(Read("handovers_all", {}))]
+    heads.each("handover", ((row.scope, row, _handover) for row in handovers))
     words: dict[str, str | int] = {"source": "", "accepting": "", "period": "", "most": ALL}
     statements = [StatementRow(*row) for row in database.rows(Read("statements_all", words))]
     heads.each("statement", ((row.id, row, _statement) for row in statements))
     consents = (ConsentRow(*row) for row in database.rows(Read("consents_of", {"controller": "", "after": "", "most": ALL})))
-    heads.each("consent", ((consent_scope(row.controller, row.id), row, _consent) for row in consents if row.seq))
+    named = ((consent_scope(row.controller, row.id), row) for row in consents if row.seq)
+    heads.each("consent", ((scope, row, partial(_consent, erased=rebuilt.erased(scope))) for scope, row in named))
     enquiries = (EnquiryRow(*row) for row in database.rows(Read("rebuild_enquiries", {})))
     heads.each("enquiry", ((row.id, row, _enquiry) for row in enquiries))
     members = (MemberRow(*row) for row in database.rows(Read("members_all", {})))
@@ -108,6 +116,7 @@ def compare_heads(database: ReadOnlyDatabase, rebuilt: Rebuild, read: ReadLeaf, 
 HEADS: Final = {
     "agreement": "agreement",
     "rule": "rule_version",
+    "presiding": "handover",
     "statement": "statement",
     "consent": "consent",
     "enquiry": "enquiry",
@@ -144,6 +153,8 @@ class _Heads:
                 continue
             first = self._read(scope.first)
             table = HEADS.get(first.type.partition(".")[0])
+            if first.type == READ and not first.envelope:
+                continue  # a read by itself, of flags or of evidence: only what a bank asks opens an enquiry
             if table is not None and first.actor:
                 self._told.tell(table, first.scope, "scope", first.scope, NO_ROW)
 
@@ -167,6 +178,19 @@ def _rule(row: RuleRow, scope: Scope, first: Leaf, last: Leaf, told: Comparison,
     told.all("rule_version", row.scope, log, row)
 
 
+def _handover(row: HandoverRow, scope: Scope, first: Leaf, last: Leaf, told: Comparison, read: ReadLeaf) -> None:
+    del read
+    facts = first.facts
+    log: dict[str, object] = {"outgoing": facts["outgoing"], "ended_until": facts["ended"], "incoming": facts["incoming"]}
+    log |= {name: facts[name] for name in ("log_size", "log_root")}
+    log |= {"begun_since": facts["begun"], "state": last.state_after, "seq": scope.count, "handed_at": first.at, "handed_leaf": scope.first}
+    countersigned = last.type == "presiding.accepted"
+    log |= {"accepted_at": last.at if countersigned else "", "accepted_leaf": scope.last if countersigned else -1}
+    told.all("handover", row.scope, log, row)
+    told.tell("handover", row.scope, "document", facts["digest"], sha256(row.document).hexdigest())
+    told.tell("handover", row.scope, "duties", facts["open"], sum(json.loads(row.duties).values()))
+
+
 def _statement(row: StatementRow, scope: Scope, first: Leaf, last: Leaf, told: Comparison, read: ReadLeaf) -> None:
     del last
     log: dict[str, object] = {name: first.facts[name] for name in ("source", "accepting", "period")}
@@ -182,9 +206,10 @@ def _statement(row: StatementRow, scope: Scope, first: Leaf, last: Leaf, told: C
     told.all("statement", row.id, {**said, "sd": issued.content[0][1]}, row)
 
 
-def _consent(row: ConsentRow, scope: Scope, first: Leaf, last: Leaf, told: Comparison, read: ReadLeaf) -> None:
+def _consent(row: ConsentRow, scope: Scope, first: Leaf, last: Leaf, told: Comparison, read: ReadLeaf, *, erased: bool) -> None:
     del read
-    log: dict[str, object] = {"seq": scope.count, "state": "withdrawn" if last.type == "consent.withdrawn" else "given"}
+    state = "erased" if erased else "withdrawn" if last.type == "consent.withdrawn" else "given"
+    log: dict[str, object] = {"seq": scope.count, "state": state}
     if first.type == "consent.given":
         log |= {"recipient": first.facts["recipient"], "until": first.facts["until"]}
     told.all("consent", consent_scope(row.controller, row.id), {**log, "controller": first.actor}, row)

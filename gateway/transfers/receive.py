@@ -24,7 +24,7 @@ from gateway.model.canonical import b64url, jcs_known
 from gateway.model.documents import Clearance, Confirmation, Consent, Correction, Request, Withdrawal
 from gateway.model.local import PartManifest
 from gateway.model.ports import Clock, IdSource
-from gateway.model.scopes import is_agreement_scope, is_rule_scope
+from gateway.model.scopes import is_agreement_scope, is_rule_scope, ruling_part
 from gateway.model.transfer import Act, Refusal, transfer_id
 from gateway.recognition.agreement import year_capped
 from gateway.recognition.statement import is_statement_scope
@@ -41,6 +41,8 @@ from gateway.transfers.clearing import Clearing
 from gateway.transfers.consents import MOVED
 from gateway.transfers.effects import effect_of
 from gateway.transfers.erasure import PART_ACTS, empty_log
+from gateway.transfers.handover_acts import HANDOVER_ACTS
+from gateway.transfers.handover_desk import HandoverDesk
 from gateway.transfers.intake import Asked, Intake, Reader, empty_item
 from gateway.transfers.log_reading import LogReading
 from gateway.transfers.news import NewsNoted
@@ -94,6 +96,7 @@ class Receiver:
     states: StateWatch
     statements: StatementWatch
     rules: RuleDesk
+    handovers: HandoverDesk
 
     async def receive(self, raw: RawMessage, http: HttpTarget | None, lifetime: timedelta = LIFETIME_HTTP_MAX) -> Reply:
         """Take one message.  Raises TrustError for what is not authentic or not fresh, StorageError when nothing could be stored."""
@@ -128,7 +131,7 @@ class Receiver:
                     return await self._opening(message, secret)
                 case Act.NOTED:
                     return await self._noted(message, secret, wants)
-                case act if act in OWN_SCOPE_ACTS | WORDS | RULE_ACTS | PART_ACTS:
+                case act if act in OWN_SCOPE_ACTS | WORDS | RULE_ACTS | PART_ACTS | HANDOVER_ACTS:
                     return await self._own_scope(message, secret)
                 case Act.DECLINE if await self._own_scopes.asked(message):
                     return await self._own_scopes.change(message, secret)
@@ -155,6 +158,8 @@ class Receiver:
             return await ordered(message, secret, self.database, self.vault, self.clock, self.ids, self._presiding)
         if message.act in RULE_ACTS:
             return await self.rules.change(message, secret, self._presiding)
+        if message.act in HANDOVER_ACTS:
+            return await self.handovers.change(message, secret, self._presiding)
         return await self._own_scopes.change(message, secret)
 
     async def _noted(self, message: VerifiedMessage, secret: bytes, wants: Wants) -> Change:
@@ -190,7 +195,7 @@ class Receiver:
         return [OutcomeRow(*row) for row in await self.database.fetch("outcomes_by_key", nfs=json.dumps([scope]))]
 
     async def _clearing(self, message: VerifiedMessage, secret: bytes, outcomes: list[OutcomeRow]) -> Change:
-        """A ruling.  It is kept under a key of the outcome's own: it concerns several learners' cases and belongs to none of them."""
+        """A ruling.  It is kept under a key of its own: it concerns several learners' cases, and goes with the first that is erased."""
         scope = message.scp or ""
         wants = Wants(messages=((message.iss, message.jti),), transfers=tuple(cases_named(outcomes)), outcomes=(scope,))
         fault, ruling = None, Clearance("", "")
@@ -201,12 +206,11 @@ class Receiver:
         kept: tuple[ContentRow, ...] = ()
         part_key = None
         if fault is None and any(row.claims for row in outcomes):
-            if await self.database.fetch("part_key_by_id", part_id=scope):
-                key = await self.vault.part_key(scope)
-            else:
-                key, part_key = self.vault.new_part(scope, utc_text(self.clock.now()))
+            part = ruling_part(message.iss, message.jti)
+            key, part_key = self.vault.new_part(part, utc_text(self.clock.now()))
             envelope = self._own("envelope", message.token.encode(), "application/jose")
-            kept = self.vault.seal(key, scope, message.iss, message.jti, [*message.contents.values(), envelope])
+            sealed = self.vault.seal(key, part, message.iss, message.jti, [*message.contents.values(), envelope])
+            kept = tuple(row._replace(transfer=scope) for row in sealed)
         return Clearing(message, secret, ruling, fault, wants, self._presiding, self.ids.jti, kept, part_key)
 
     async def _opening(self, message: VerifiedMessage, secret: bytes) -> Change:

@@ -1,7 +1,7 @@
 """A report's figures from a copy of the log alone: what a centre operator shows to somebody who does not trust the gateway.
 
 A case's first leaf names its two banks and, of a probe, that it is one; every leaf of it carries state and totals.  Nothing else is
-needed for a report of arrivals.  One with kinds cannot be shown so: a leaf does not say of what kind a record is.
+needed for a report of arrivals.  One by kind or place cannot be shown so: a leaf does not say of what kind a record is, or who issued it.
 """
 
 from dataclasses import dataclass, field

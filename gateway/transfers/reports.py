@@ -1,10 +1,10 @@
-"""Reports for education departments: counts of a month, quarter or year by month, province of source and accepting bank, and kind,
-with small cells hidden; and the signed manifest under which the same bytes can be made again.
+"""Reports for education departments: counts of a month, quarter or year by month, province of source and accepting bank, kind, and
+city, county and institution that issued the record, with small cells hidden.
 
-What is not stored in the clear cannot be reported: city and county of a learner, and the institution of a record, are in the sealed
-parts only; kinds are.  A report of *arrivals* (without kinds) is made of leaves, so it can be made again at any later size of the log
-from the leaves up to the size its manifest names.  One with kinds shows the items as they stand, and can be made again only while
-the log has that size.
+City and county are where the institution is registered, by its code (`model.places`); where a learner lives is in no format and in no
+count.  A report of *arrivals* (by month, source, accepting bank) is made of leaves, so it can be made again at any later size of the
+log from the leaves up to the size its manifest names.  One by kind or place shows the items as they stand, and can be made again only
+while the log has that size.
 """
 
 import csv
@@ -18,9 +18,11 @@ from hashlib import sha256
 from itertools import product
 from typing import Final, TypeAlias
 
+from gateway.errors import TransferError
 from gateway.formats.xlsx_safe import CellKind, XlsxCell
 from gateway.formats.xlsx_write import text_cells, write_xlsx
 from gateway.model.canonical import Json, jcs
+from gateway.model.places import city_of, county_of
 from gateway.model.transfer import ItemState, State
 from gateway.storage.database import Database
 from gateway.transfers.periods import Period
@@ -29,7 +31,13 @@ from gateway.transfers.suppression import Cell, Line, hidden_cells
 from gateway.transfers.tallies import SUBMITTED, Measure, Tallies, credits_of
 
 MONTH, SOURCE, ACCEPTING, KIND = "month", "source", "accepting", "kind"
-DIMENSIONS: Final = (MONTH, SOURCE, ACCEPTING, KIND)
+CITY, COUNTY, INSTITUTION = "city", "county", "institution"
+PLACES: Final = (CITY, COUNTY, INSTITUTION)
+DIMENSIONS: Final = (MONTH, SOURCE, ACCEPTING, KIND, *PLACES)
+WIDTH_MAX: Final = 4
+CELLS_MAX: Final = 10_000
+"""Combinations of values in a report of one dimension; what is to be hidden in a wider one takes much longer to find."""
+CELLS_MAX_WIDE: Final = 1_000
 ARRIVALS: Final = (SUBMITTED, State.SETTLED.value, State.REJECTED.value, State.WITHDRAWN.value, State.EXPIRED.value)
 RECOGNISED, OTHER, ITEMS = "recognised", "other", "items"
 ALL: Final = "*"
@@ -41,7 +49,7 @@ _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`by` in the order of `DIMENSIONS`, at least one.  Raises ValueError for a period or a dimension that is none."""
+    """`by` in the order of `DIMENSIONS`, one to four.  Raises ValueError for a period or a dimension that is none."""
 
     period: str
     by: tuple[str, ...]
@@ -49,12 +57,21 @@ class Query:
 
     def __post_init__(self) -> None:
         Period.named(self.period)
-        if not self.by or self.by != tuple(name for name in DIMENSIONS if name in self.by):
+        if not 0 < len(self.by) <= WIDTH_MAX or self.by != tuple(name for name in DIMENSIONS if name in self.by):
             raise ValueError("not dimensions of a report, in their order")
 
     @property
+    def of_places(self) -> bool:
+        return not set(PLACES).isdisjoint(self.by)
+
+    @property
     def of_items(self) -> bool:
-        return KIND in self.by
+        return KIND in self.by or self.of_places
+
+    @property
+    def measure(self) -> Measure:
+        """What it is made of."""
+        return Measure.ISSUER if self.of_places else Measure.ITEM if self.of_items else Measure.REACHED
 
     def json(self) -> dict[str, Json]:
         return {"period": self.period, "by": list(self.by), "k": self.k}
@@ -82,9 +99,10 @@ class Report:
         return out.getvalue().encode("utf-8")
 
     def xlsx(self) -> bytes:
-        """Numbers as numbers, everything else as text."""
+        """Numbers as numbers, everything else as text, codes too."""
         head, *body = self.rows
-        return write_xlsx([text_cells(head), *(tuple(map(_cell, row)) for row in body)], sheet="report")
+        width = len(self.query.by)
+        return write_xlsx([text_cells(head), *((*text_cells(row[:width]), *map(_cell, row[width:])) for row in body)], sheet="report")
 
 
 def _cell(text: str) -> XlsxCell:
@@ -96,13 +114,19 @@ Sums: TypeAlias = dict[Cell, dict[str, tuple[int, int]]]
 
 
 async def report(database: Database, query: Query) -> Report:
-    """As of the last commit, all of it of one commit.  Raises StorageError."""
-    measure = Measure.ITEM if query.of_items else Measure.REACHED
-    found = await database.fetch("tally_report", measure=measure, **Period.named(query.period).bounds())
+    """As of the last commit, all of it of one commit.  Raises StorageError, TransferError `transfer.report_too_wide`."""
+    found = await database.fetch("tally_report", measure=query.measure, **Period.named(query.period).bounds())
     sums: Sums = {}
     for _, _, _, month, source, accepting, name, n, units in found:
         if name is not None:
             _add(sums, query, (month, source, accepting), name, n, units)
+    if len(sums) > (CELLS_MAX if len(query.by) == 1 else CELLS_MAX_WIDE):
+        raise TransferError(
+            "transfer.report_too_wide",
+            "分组过细,无法在此范围内保护小单元格:请减少分组或缩短时段",
+            "there are too many rows to protect small cells in: group by less, or by a shorter period",
+            rows=len(sums),
+        )
     size, root, at = found[0][:3]
     return Report(query, _rows(sums, query), size, root, datetime.fromisoformat(at) if at else None)
 
@@ -110,7 +134,7 @@ async def report(database: Database, query: Query) -> Report:
 async def report_at(database: Database, query: Query, size: int, root: bytes) -> Report | None:
     """The same as it was when the log had `size` leaves, from those leaves alone.
 
-    None where that cannot be known: a report with kinds, once the log has grown.  Raises StorageError.
+    None where that cannot be known: a report by kind or place, once the log has grown.  Raises as `report` does.
     """
     now = await report(database, query)
     if now.size == size:
@@ -123,8 +147,8 @@ async def report_at(database: Database, query: Query, size: int, root: bytes) ->
 
 
 def of_arrivals(query: Query, tallies: Tallies, size: int, root: bytes) -> Report:
-    """The report that arrivals counted from leaves come to.  `query` is without kinds."""
-    assert not query.of_items, "a leaf does not say of what kind its records are"
+    """The report that arrivals counted from leaves come to.  `query` is without kinds and places."""
+    assert not query.of_items, "a leaf does not say of what kind its records are, nor who issued them"
     sums: Sums = {}
     period = Period.named(query.period).bounds()
     for (measure, day, source, accepting, name), (n, units) in tallies.sums.items():
@@ -135,8 +159,9 @@ def of_arrivals(query: Query, tallies: Tallies, size: int, root: bytes) -> Repor
 
 def _add(sums: Sums, query: Query, place: tuple[str, str, str], name: str, n: int, units: int) -> None:
     kind, _, rest = name.partition("/")
-    values = dict(zip(DIMENSIONS, (*place, kind), strict=True))
-    what = (RECOGNISED if rest.split("/")[0] in {ItemState.RECOGNISED, ItemState.RECALLING} else OTHER) if query.of_items else name
+    state, _, institution = rest.partition("/")
+    values = dict(zip(DIMENSIONS, (*place, kind, city_of(institution), county_of(institution), institution), strict=True))
+    what = (RECOGNISED if state in {ItemState.RECOGNISED, ItemState.RECALLING} else OTHER) if query.of_items else name
     found = sums.setdefault(tuple(values[each] for each in query.by), {})
     before = found.get(what, (0, 0))
     found[what] = (before[0] + n, before[1] + units)

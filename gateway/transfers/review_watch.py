@@ -3,19 +3,18 @@
 What has passed no longer counts by itself; here somebody is told in time.  Nothing is stored: after a restart it is told again.
 """
 
-import asyncio
 from collections.abc import Iterable
 from datetime import date
 
 import structlog
 
-from gateway.errors import StorageError
 from gateway.metrics import REVIEWS
 from gateway.model.ports import Clock
 from gateway.recognition.catalogue import Catalogue
 from gateway.recognition.lifecycle import Version
 from gateway.recognition.reviews import Review, ReviewState, catalogue_reviews, counted, rule_reviews
 from gateway.transfers.agreements import day_of
+from gateway.transfers.rounds import rounds
 from gateway.transfers.rule_view import RuleShelf, version_of
 
 LINES_MAX = 50
@@ -36,12 +35,7 @@ class ReviewWatch:
 
     async def run(self, poll_s: float) -> None:
         """Look every `poll_s` seconds until cancelled.  What the database refuses now is tried at the next look."""
-        while True:
-            try:
-                await self.look()
-            except StorageError as error:
-                log.warning("reviews_not_looked_at", code=error.code)
-            await asyncio.sleep(poll_s)
+        await rounds(self.look, poll_s, lambda code: log.warning("reviews_not_looked_at", code=code), at_once=True)
 
     async def look(self) -> None:
         """One round."""

@@ -13,7 +13,7 @@ from gateway.model.transfer import Refusal
 from gateway.transferlog.leaf import parse_leaf
 from gateway.transfers.case import utc_text
 from gateway.transfers.log_reading import LogReading
-from gateway.transfers.selections import RELEASED, STALE, UNKNOWN, USED, Chosen, Selections, chosen_of, shown
+from gateway.transfers.selections import PAUSED, RELEASED, STALE, UNKNOWN, USED, Chosen, Selections, chosen_of, shown
 from gateway.transfers.waiting_list import CANCEL, Sought
 
 VALID: Final = timedelta(hours=8)
@@ -21,6 +21,9 @@ VALID: Final = timedelta(hours=8)
 ORDERS: Final = frozenset({"operator.retried", "operator.cancelled"})
 NOT_RELEASED = Refusal("transfer.selection_not_released", "此选择尚未放行", "this selection has not been released yet")
 DETAILS_MAX: Final = 50
+LISTED_MAX: Final = 200
+"""Of the newest selections of the region, those for one unit are told."""
+OFFERED: Final = frozenset({USED, PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,19 @@ async def collect(selections: Selections, member: str, token: str) -> dict[str, 
         "rate": row.rate,
         "until": utc_text(until),
         "items": [{"id": each.id, "transfer": each.transfer, "done": each.id in done} for each in chosen_of(row)],
+    }
+
+
+async def released_for(selections: Selections, member: str) -> dict[str, Any]:
+    """What that presiding unit may collect now, the newest first; what is in each it asks for by its token."""
+    now = selections.clock.now()
+    found = [one for one in await selections.recent(LISTED_MAX) if one.state in OFFERED and one.wanted.unit == member]
+    return {
+        "selections": [
+            {"selection": one.token, "state": "released" if one.state == USED else one.state, "until": utc_text(one.changed_at + VALID)}
+            for one in found
+            if now <= one.changed_at + VALID
+        ]
     }
 
 

@@ -19,13 +19,16 @@ from hashlib import sha256
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.model.canonical import jcs
+from gateway.model.people import Person
 from gateway.model.ports import Clock, IdSource
 from gateway.model.transfer import Refusal
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
 from gateway.storage.selection_row import SelectionRow
+from gateway.transferlog.leaf import Fact
 from gateway.transfers.acts import Presiding
 from gateway.transfers.answers import Answer
+from gateway.transfers.operator_acts import Acting
 from gateway.transfers.status import nobody
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.view import View, Wants
@@ -182,6 +185,12 @@ class _Put:
         view.put_selection(row._replace(state=AFTER[self.wish], approved_by=approved_by, changed_at=view.at_text))
         return _said("")
 
+    def facts(self, view: View) -> Mapping[str, Fact]:
+        """What the leaf says of it: how many, and the digest by which whoever signs the orders recognises them."""
+        row = view.selections[self.token]
+        ids = [each.id for each in chosen_of(row)]
+        return {"action": row.action, "n": len(ids), "digest": selection_digest(row.action, ids)}
+
 
 AFTER: Final[Mapping[Wish, str]] = {
     Wish.APPROVE: APPROVED, Wish.USE: USED, Wish.PAUSE: PAUSED, Wish.GO_ON: USED, Wish.STOP: STOPPED,
@@ -227,7 +236,7 @@ REFUSALS: Final = {each.code: each for each in (UNKNOWN, STALE, SPENT, OTHER_STA
 
 @dataclass(frozen=True, slots=True)
 class Selections:
-    """The use case.  `who` is a person's id, as the console knows it."""
+    """The use case.  Whatever a person does here is a leaf (`operator_acts`)."""
 
     database: Database
     committer: Committer[Change, Answer]
@@ -235,7 +244,7 @@ class Selections:
     ids: IdSource
     presiding: Presiding = nobody
 
-    async def freeze(self, who: str, wanted: Wanted, reason: str, rate: int = RATE_MAX) -> Selection | Refusal:
+    async def freeze(self, who: Person, wanted: Wanted, reason: str, rate: int = RATE_MAX) -> Selection | Refusal:
         """Choose and remember.  Raises StorageError."""
         if not reason.strip() or len(reason) > REASON_MAX:
             return NO_REASON
@@ -243,10 +252,10 @@ class Selections:
         if not 0 < len(chosen) <= CHOSEN_MAX:
             return UNFIT
         row = SelectionRow(
-            self.ids.jti(), who, "", wanted.kind, wanted.action, wanted.text(), reason.strip(), max(1, min(rate, RATE_MAX)),
+            self.ids.jti(), who.subject, "", wanted.kind, wanted.action, wanted.text(), reason.strip(), max(1, min(rate, RATE_MAX)),
             json.dumps(chosen), FROZEN, "", "",
         )  # fmt: skip
-        await self.committer.submit(_Put(row.token, who, row))
+        await self._acting.do(who, "selection.freeze", row.token, row.reason, _Put(row.token, who.subject, row))
         return await self.find(row.token)
 
     async def find(self, token: str) -> Selection | Refusal:
@@ -254,17 +263,20 @@ class Selections:
         row = await self.row(token)
         return shown(row) if row else UNKNOWN
 
-    async def approve(self, who: str, token: str) -> Selection | Refusal:
+    async def approve(self, who: Person, token: str) -> Selection | Refusal:
         """A second person agrees."""
         return await self.move(who, token, Wish.APPROVE)
 
-    async def move(self, who: str, token: str, wish: Wish) -> Selection | Refusal:
+    async def move(self, who: Person, token: str, wish: Wish) -> Selection | Refusal:
         """Anything but `use`, which hands out ids."""
         assert wish is not Wish.USE, "to use is another method"
-        answer = await self.committer.submit(_Put(token, who, wish=wish))
+        row = await self.row(token)
+        if row is None:
+            return UNKNOWN
+        answer = await self._acting.do(who, f"selection.{wish}", token, row.reason, _Put(token, who.subject, wish=wish))
         return REFUSALS[answer.body.decode()] if answer.body else await self.find(token)
 
-    async def use(self, who: str, token: str) -> HandedOut | Refusal:
+    async def use(self, who: Person, token: str) -> HandedOut | Refusal:
         """The ids, once; or why not, and then nothing has happened.  A conflict is `STALE` or `SPENT`."""
         row = await self.row(token)
         if row is None:
@@ -272,7 +284,7 @@ class Selections:
         chosen = tuple(chosen_of(row))
         if row.state not in RELEASED and {each.id for each in await self._choose(Wanted.read(row.filter))} != {each.id for each in chosen}:
             return STALE
-        answer = await self.committer.submit(_Put(token, who, chosen=chosen))
+        answer = await self._acting.do(who, f"selection.{Wish.USE}", token, row.reason, _Put(token, who.subject, chosen=chosen))
         if answer.body:
             return REFUSALS[answer.body.decode()]
         return HandedOut(tuple((each.id, each.transfer) for each in chosen), row.reason, row.rate)
@@ -288,6 +300,10 @@ class Selections:
     async def row(self, token: str) -> SelectionRow | None:
         rows = await self.database.fetch("selections_by_token", tokens=json.dumps([token]))
         return SelectionRow(*rows[0]) if rows else None
+
+    @property
+    def _acting(self) -> Acting:
+        return Acting(self.committer, self.ids)
 
     async def _choose(self, wanted: Wanted) -> list[Chosen]:
         """What the filter chooses now, longest waiting first; one more than is allowed, so that too much shows."""

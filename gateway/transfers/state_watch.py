@@ -4,7 +4,6 @@ A digest is made at its first try from what is stored then (`state_digest`), and
 An alarm is raised from a stored difference and marked afterwards: after a crash it may be raised twice, never not at all.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Collection
 from datetime import timedelta
@@ -12,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from gateway.errors import FormatError, StorageError
+from gateway.errors import FormatError
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.protocol import GATEWAY_ID
 from gateway.federation.state_digest import CONTENT, StateAnswer, StateDigest, numbers_in, scope_of
@@ -26,6 +25,7 @@ from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
 from gateway.transfers.owing import OPEN_OWED
 from gateway.transfers.reconciling import LACKS_MAX, Alarmed, NotOurs, OweState, StateAnswered
+from gateway.transfers.rounds import rounds
 from gateway.transfers.state_digest import here
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.vault import Vault
@@ -69,12 +69,7 @@ class StateWatch:
 
     async def run(self, poll_s: float) -> None:
         """Look every `poll_s` seconds until cancelled.  What the database refuses now is tried at the next look."""
-        while True:
-            await asyncio.sleep(poll_s)
-            try:
-                await self.look()
-            except StorageError as error:
-                log.warning("states_not_looked_at", code=error.code)
+        await rounds(self.look, poll_s, lambda code: log.warning("states_not_looked_at", code=code))
 
     async def look(self) -> None:
         """One round: owe what is due, raise what was found."""

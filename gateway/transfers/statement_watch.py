@@ -5,12 +5,12 @@ A round is idempotent and reads everything it needs from the database, so a cras
 After a round that went through nothing is read again before the month changes.
 """
 
-import asyncio
 import json
+from collections.abc import Iterable
 
 import structlog
 
-from gateway.errors import GatewayError, StorageError
+from gateway.errors import GatewayError
 from gateway.federation.envelope import VerifiedMessage
 from gateway.federation.message import Content
 from gateway.federation.protocol import GATEWAY_ID, MEDIA_JSON
@@ -25,17 +25,21 @@ from gateway.recognition.statement import (
     against,
     bounds_of,
     is_statement_scope,
+    named_differences,
     period_of,
     read_countersignature,
     read_differences,
+    stated_cases,
 )
 from gateway.storage.committer import Committer
 from gateway.storage.database import Database
+from gateway.storage.part_rows import ContentLineRow
 from gateway.storage.rows import ContentRow, StatementRow
 from gateway.transfers.acts import UNKNOWN, Presiding
 from gateway.transfers.answers import Answer
 from gateway.transfers.case import utc_text
 from gateway.transfers.enquiry_acts import Unread
+from gateway.transfers.rounds import rounds
 from gateway.transfers.statements import OTHER_BYTES, Issue, Said
 from gateway.transfers.unit_of_work import Change
 from gateway.transfers.vault import Vault
@@ -56,12 +60,7 @@ class StatementWatch:
 
     async def run(self, poll_s: float) -> None:
         """Look every `poll_s` seconds until cancelled.  What the database refuses now is tried at the next look."""
-        while True:
-            await asyncio.sleep(poll_s)
-            try:
-                await self.look()
-            except StorageError as error:
-                log.warning("statements_not_looked_at", code=error.code)
+        await rounds(self.look, poll_s, lambda code: log.warning("statements_not_looked_at", code=code))
 
     async def look(self) -> None:
         """One round, where the month has changed since the last."""
@@ -82,8 +81,15 @@ class StatementWatch:
         else:
             key, part_key = self._vault.new_part(statement.scope, at)
         content = Content(CONTENT, statement.write(), MEDIA_JSON, self._ids.secret())
-        (row,) = self._vault.seal(key, statement.scope, GATEWAY_ID, self._ids.jti(), [content])
-        await self._committer.submit(Issue(statement, row, part_key, self._ids.jti))
+        there = await self._there(case.transfer for case in statement.cases or ())
+        named = [each for each in statement.named() if each[0] in there]  # what is erased names nobody any more
+        (row,), lines = self._vault.seal_named(key, statement.scope, GATEWAY_ID, self._ids.jti(), [content], {CONTENT: lambda _data: named})
+        await self._committer.submit(Issue(statement, row, lines, part_key, self._ids.jti))
+
+    async def _there(self, parts: Iterable[str]) -> frozenset[str]:
+        """Those of these parts whose key is there."""
+        rows = await self._database.fetch("part_keys_by_id", ids=json.dumps(sorted(set(parts))))
+        return frozenset(row[0] for row in rows)
 
     async def said(self, message: VerifiedMessage, secret: bytes, presiding: Presiding) -> Change:
         """A bank's word on a statement, read.  Who names something else hears of no transfer."""
@@ -104,19 +110,22 @@ class StatementWatch:
         if stated is None and not signs:
             return Unread(message, secret, OTHER_BYTES, (), presiding)
         differences = against(stated, word.items) if stated is not None else ()
-        return Said(message, secret, word, differences, await self._kept(message, row.id))
+        return Said(message, secret, word, differences, *await self._kept(message, row.id, word))
 
-    async def _stated(self, row: StatementRow, word: Word) -> Statement | None:
-        """The revision the word is about, where that is the one that stands."""
+    async def _stated(self, row: StatementRow, word: Word) -> tuple[StatedCase, ...] | None:
+        """What the revision says that the word is about, where that is the one that stands: of cases that were erased nothing."""
         if word.sd != row.sd:
             return None
-        (content,) = await self._vault.some_of(row.id, [(GATEWAY_ID, row.jti, CONTENT)])
-        return Statement.read(content.data)
+        return stated_cases(await self._vault.legible(row.id, (GATEWAY_ID, row.jti, CONTENT), b"[]"))
 
-    async def _kept(self, message: VerifiedMessage, scope: str) -> tuple[ContentRow, ...]:
-        envelope = Content("envelope", message.token.encode(), "application/jose", self._ids.secret())
+    async def _kept(self, message: VerifiedMessage, scope: str, word: Word) -> tuple[tuple[ContentRow, ...], tuple[ContentLineRow, ...]]:
+        """A word against it names cases, each of which may be erased by itself; what names no case of ours stays in the paper."""
         key = await self._vault.part_key(scope)
-        return self._vault.seal(key, scope, message.iss, message.jti, [*message.contents.values(), envelope])
+        envelope = Content("envelope", message.token.encode(), "application/jose", self._ids.secret())
+        known = {row[0] for row in await self._database.fetch("transfers_by_id", ids=json.dumps([each.transfer for each in word.items]))}
+        named = named_differences(each for each in word.items if each.transfer in known)
+        contents = [*message.contents.values(), envelope]
+        return self._vault.seal_named(key, scope, message.iss, message.jti, contents, {"differences": lambda _data: named})
 
 
 async def cases_of(database: Database, source: str, accepting: str, period: str) -> tuple[int, tuple[StatedCase, ...]]:

@@ -15,6 +15,7 @@ from gateway.federation.protocol import GATEWAY_ID
 from gateway.model.canonical import jcs, jcs_known
 from gateway.model.transfer import Refusal
 from gateway.recognition.statement import EVENT, Difference, Statement, Word
+from gateway.storage.part_rows import ContentLineRow
 from gateway.storage.rows import ContentRow, PartKeyRow, StatementRow
 from gateway.transferlog.leaf import Leaf, leaf_bytes
 from gateway.transfers.acts import NOT_ASKED, STATUS_DONE, UNKNOWN, earlier_answer, keep, refuse_unlogged, signed_fields
@@ -79,6 +80,7 @@ class Issue:
 
     statement: Statement
     content: ContentRow
+    lines: tuple[ContentLineRow, ...]
     part_key: PartKeyRow | None
     new_jti: NewJti
 
@@ -111,7 +113,7 @@ class Issue:
         for member in (made.source, made.accepting):
             stating.owe(self.new_jti(), member, "notify", EVENT, {"event": EVENT, "statement": content.jti, "leaf": index})
         stating.save()
-        view.put_contents((content,))
+        view.put_contents((content,), self.lines)
         if self.part_key is not None:
             view.put_part_key(self.part_key)
         return Answer(200, b"{}", b"")
@@ -126,6 +128,7 @@ class Said:
     word: Word
     differences: tuple[Difference, ...]
     contents: tuple[ContentRow, ...]
+    lines: tuple[ContentLineRow, ...]
 
     @property
     def wants(self) -> Wants:
@@ -176,7 +179,7 @@ class Said:
             **signed_fields(message, answer, "source" if message.iss == stating.row.source else "accepting"),
         ))  # fmt: skip
         view.put_statement(stating.row)
-        view.put_contents(self.contents)
+        view.put_contents(self.contents, self.lines)
         return keep(view, message, replace(answer, leaf_data=leaf), stating.scope)
 
 

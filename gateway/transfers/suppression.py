@@ -25,57 +25,82 @@ def hidden_cells(cells: Mapping[Cell, int], lines: Sequence[Line], k: int) -> fr
         if cells[total] != sum(cells[part] for part in parts):
             raise ValueError("a total is not the sum of its cells")
     hidden = {cell for cell, n in cells.items() if 0 < n < k}
-    while (more := _next(cells, lines, k, hidden)) is not None:
-        hidden.add(more)
+    by_cell: dict[Cell, list[Line]] = {}
+    for line in lines:
+        for cell in (line[0], *line[1]):
+            by_cell.setdefault(cell, []).append(line)
+    while _cover(cells, lines, k, hidden) or _obscure(cells, by_cell, hidden, determined(hidden, lines)):
+        pass
     return frozenset(hidden)
 
 
-def _next(cells: Mapping[Cell, int], lines: Sequence[Line], k: int, hidden: set[Cell]) -> Cell | None:
-    """One more cell to hide, or None when all is well or nothing is left to hide."""
+def _smallest(cells: Mapping[Cell, int], found: Iterable[Cell], hidden: set[Cell]) -> Cell | None:
+    return min((cell for cell in found if cell not in hidden and cells[cell]), key=lambda cell: (cells[cell], cell), default=None)
 
-    def smallest(found: Iterable[Cell]) -> Cell | None:
-        return min((cell for cell in found if cell not in hidden and cells[cell]), key=lambda cell: (cells[cell], cell), default=None)
 
+def _cover(cells: Mapping[Cell, int], lines: Sequence[Line], k: int, hidden: set[Cell]) -> bool:
+    """Hide more wherever what is hidden under a shown sum is one cell, or less than k.  Whether anything was."""
+    before = len(hidden)
     for total, parts in lines:
         covered = [part for part in parts if part in hidden]
-        if total not in hidden and covered and (len(covered) == 1 or sum(cells[part] for part in covered) < k):
-            return smallest(parts) or total
-    known = determined(hidden, lines)
-    if not known:
-        return None
-    near = [line for line in lines if known & {line[0], *line[1]}]
-    return smallest(part for _, parts in near for part in parts) or smallest(cells)
+        while total not in hidden and covered and (len(covered) == 1 or sum(cells[part] for part in covered) < k):
+            covered.append(_smallest(cells, parts, hidden) or total)
+            hidden.add(covered[-1])
+    return len(hidden) > before
+
+
+def _obscure(cells: Mapping[Cell, int], by_cell: Mapping[Cell, list[Line]], hidden: set[Cell], known: frozenset[Cell]) -> bool:
+    """For each cell that can be worked out one more cell of its sums, unless one of these was hidden just now.  Whether anything was."""
+    new: set[Cell] = set()
+    for cell in sorted(known):
+        near = {part for line in by_cell[cell] for part in (line[0], *line[1])}
+        if near.isdisjoint(new):
+            more = _smallest(cells, (part for line in by_cell[cell] for part in line[1]), hidden) or _smallest(cells, cells, hidden)
+            if more is not None:
+                new.add(more)
+                hidden.add(more)
+    return bool(new)
 
 
 def determined(hidden: Iterable[Cell], lines: Sequence[Line]) -> frozenset[Cell]:
     """The hidden cells that follow from what is shown."""
-    names = sorted(hidden)
-    place = {cell: at for at, cell in enumerate(names)}
+    inside = set(hidden)
     rows = []
     for total, parts in lines:
-        row = [Fraction(0)] * len(names)
-        for cell, sign in ((total, -1), *((part, 1) for part in parts)):
-            if cell in place:
-                row[place[cell]] += sign
-        if any(row):
+        row = {part: Fraction(1) for part in parts if part in inside}
+        if total in inside:
+            row[total] = row.get(total, Fraction(0)) - 1
+        if row := {cell: value for cell, value in row.items() if value}:
             rows.append(row)
-    _reduce(rows)
-    single = ([at for at, value in enumerate(row) if value] for row in rows)
-    return frozenset(names[at[0]] for at in single if len(at) == 1)
+    return frozenset(next(iter(row)) for row in _reduced(rows) if len(row) == 1)
 
 
-def _reduce(rows: list[list[Fraction]]) -> None:
-    """To reduced row echelon form, in place."""
-    lead = 0
-    for column in range(len(rows[0]) if rows else 0):
-        pivot = next((at for at in range(lead, len(rows)) if rows[at][column]), None)
-        if pivot is None:
+def _reduced(rows: Iterable[dict[Cell, Fraction]]) -> list[dict[Cell, Fraction]]:
+    """To reduced row echelon form; rows hold only what is not zero, short ones are taken first, for they stay short."""
+    done: dict[Cell, dict[Cell, Fraction]] = {}
+    users: dict[Cell, set[Cell]] = {}
+    for first in sorted(rows, key=len):
+        row = dict(first)
+        for cell in [cell for cell in row if cell in done]:
+            _add(row, done[cell], -row[cell])
+        if not row:
             continue
-        rows[lead], rows[pivot] = rows[pivot], rows[lead]
-        first = rows[lead][column]
-        rows[lead] = [value / first for value in rows[lead]]
-        for at, row in enumerate(rows):
-            if at != lead and row[column]:
-                factor = row[column]
-                rows[at] = [value - factor * other for value, other in zip(row, rows[lead], strict=True)]
-        lead += 1
+        pivot = min(row, key=lambda cell: (len(users.get(cell, ())), cell))
+        lead = row[pivot]
+        row = {cell: value / lead for cell, value in row.items()}
+        for other in users.pop(pivot, set()):
+            _add(done[other], row, -done[other][pivot])
+            for cell in row.keys() - {pivot}:
+                (users.setdefault(cell, set()).add if cell in done[other] else users.setdefault(cell, set()).discard)(other)
+        done[pivot] = row
+        for cell in row.keys() - {pivot}:
+            users.setdefault(cell, set()).add(pivot)
+    return list(done.values())
+
+
+def _add(row: dict[Cell, Fraction], other: Mapping[Cell, Fraction], factor: Fraction) -> None:
+    for cell, value in other.items():
+        if sum_ := row.get(cell, Fraction(0)) + factor * value:
+            row[cell] = sum_
+        else:
+            del row[cell]

@@ -36,6 +36,7 @@ class Measure(StrEnum):
     REACHED = "reached"
     STANDING = "standing"
     ITEM = "item"
+    ISSUER = "issuer"
     HOUR = "hour"
     HOUR_WHOLE = "hour.whole"
     ANSWERED = "answered"
@@ -57,6 +58,8 @@ class Opened(NamedTuple):
 
 Key: TypeAlias = tuple[str, str, str, str, str]
 """Measure, day, source, accepting, name."""
+Differing: TypeAlias = tuple[Key, tuple[int, int], tuple[int, int]]
+"""A key, what it comes to, what is kept; both as n and hundred-millionths of credits."""
 
 
 def leg_measure(leg: Leg) -> Measure:
@@ -67,6 +70,11 @@ def leg_measure(leg: Leg) -> Measure:
 def day_of(at: str) -> str:
     """The Chinese day of a moment as it is stored (UTC text)."""
     return _hour(at[:13])[:10]
+
+
+def month_day(at: str) -> str:
+    """The first day of the Chinese month of a moment."""
+    return f"{day_of(at)[:7]}-01"
 
 
 def hour_of(at: str) -> str:
@@ -105,6 +113,11 @@ def standing_name(row: TransferRow) -> str:
 def item_name(item: ItemRow) -> str:
     """Kind, state, reason of closing: `COURSE/closed/outcome_taken`."""
     return f"{item.kind}/{item.state}/{item.reason}"
+
+
+def issuer_name(item: ItemRow) -> str:
+    """Kind, state, institution: `COURSE/recognised/12310000425060017N`."""
+    return f"{item.kind}/{item.state}/{item.issuer}"
 
 
 @dataclass(slots=True)
@@ -177,6 +190,14 @@ class Tallies:
             if item is not None:
                 key = (Measure.ITEM, day_of(case.opened_at), case.source, case.accepting, item_name(item))
                 self.add(key, n, n * credit_units(item.credits or "0"))
+                if after.issuer:
+                    self.issued(case, item, n)
+
+    def issued(self, case: TransferRow | Opened, item: ItemRow, n: int = 1) -> None:
+        """An item by its institution, and by month, for these are many.  One that is erased stays as it was counted last."""
+        if not is_canary(case.programme):
+            key = (Measure.ISSUER, month_day(case.opened_at), case.source, case.accepting, issuer_name(item))
+            self.add(key, n, n * credit_units(item.credits or "0"))
 
     def answered(self, member: str, at: str, status: int) -> None:
         """A member's message was answered."""
@@ -192,7 +213,7 @@ def _arrivals(row: TransferRow) -> tuple[str, str, str]:
     return row.delivered_at, row.decided_at, row.settled_at
 
 
-def same(kept: Iterable[tuple[Key, int, int]], counted: Tallies) -> list[tuple[Key, tuple[int, int], tuple[int, int]]]:
+def same(kept: Iterable[tuple[Key, int, int]], counted: Tallies) -> list[Differing]:
     """Where the sums kept differ from those counted: key, counted, kept."""
     kept_by_key = {key: (n, units) for key, n, units in kept}
     keys = sorted(kept_by_key.keys() | counted.sums.keys())

@@ -1,9 +1,10 @@
-"""Lists of cases: filtered, most recently moved first, a page at a time both ways, with the neighbours of one case in the same list.
+"""Lists of cases: filtered, in one of the orders of `list_order`, a page at a time both ways, with the neighbours of one case in it.
 
-A cursor is the place of a row, `changed_at|id`, so that a page begins where the last one ended whatever came meanwhile.  Each state is
+A cursor is the place of a row in the order, so that a page begins where the last one ended whatever came meanwhile.  Each state is
 read through its own index and the pages are merged; what a filter leaves out is looked at only until a page is full.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,13 +14,12 @@ from gateway.model.transfer import State
 from gateway.storage.database import Database
 from gateway.storage.rows import TransferRow
 from gateway.transfers.case import utc_text
+from gateway.transfers.list_order import FIRST, LAST, NEWEST, Order, Run
 from gateway.transfers.turns import waiting_on
 
 PAGE_MAX: Final = 200
 COUNT_MAX: Final = 10_000
 PREFIX_MAX: Final = 1_000
-FIRST, LAST = "", "~"
-"""Texts before and after every moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,6 @@ def listed(row: TransferRow, now: datetime) -> Listed:
     )  # fmt: skip
 
 
-def cursor_of(row: TransferRow) -> str:
-    return f"{row.changed_at}|{row.id}"
-
-
 def _asked(wanted: Filter, now: datetime) -> _Asked:
     until = min(filter(None, (wanted.until, now - wanted.quiet_for if wanted.quiet_for else None)), default=None)
     params = {
@@ -111,42 +107,51 @@ def _asked(wanted: Filter, now: datetime) -> _Asked:
     return _Asked(tuple(dict.fromkeys(wanted.states)), params)
 
 
-async def page(database: Database, wanted: Filter, now: datetime, *, cursor: str = "", back: bool = False, most: int = 50) -> Page:
+async def page(
+    database: Database, wanted: Filter, now: datetime, *, order: Order = NEWEST, cursor: str = "", back: bool = False, most: int = 50
+) -> Page:
     """`back`: the page that ends before the cursor.  A cursor that is none reads as the beginning.  Raises StorageError."""
     most = max(1, min(most, PAGE_MAX))
     if wanted.prefix:
-        return await _by_prefix(database, wanted, now, most)
-    at, _, after = cursor.partition("|")
+        return await _by_prefix(database, wanted, now, order, most)
     back = back and bool(cursor)
-    asked = _asked(wanted, now)
-    rows = await _rows(database, asked, (at, after) if cursor else (LAST, LAST), back=back, most=most + 1)
+    rows = await _rows(database, _asked(wanted, now), order, cursor, back=back, most=most + 1)
     more, rows = len(rows) > most, rows[:most]
     if back:
         rows.reverse()
     has_next, has_before = (bool(rows), more) if back else (more, bool(cursor))
-    ends = (cursor_of(rows[-1]), cursor_of(rows[0])) if rows else ("", "")
+    ends = (order.cursor(rows[-1]), order.cursor(rows[0])) if rows else ("", "")
     return Page(tuple(listed(row, now) for row in rows), ends[0] if has_next else "", ends[1] if has_before else "")
 
 
-async def _rows(database: Database, asked: _Asked, cursor: tuple[str, str], *, back: bool, most: int) -> list[TransferRow]:
-    params = dict(asked.params)
-    if back:
-        params["since"] = max(params["since"], cursor[0])
-    else:
-        params["until"] = min(params["until"], cursor[0])
+async def _rows(database: Database, asked: _Asked, order: Order, cursor: str, *, back: bool, most: int) -> list[TransferRow]:
+    """From the cursor on, run after run, until there are enough."""
     found: list[TransferRow] = []
-    for state in asked.states:
-        name = "transfers_page_back" if back else "transfers_page"
-        rows = await database.fetch(name, state=state.value, cursor_at=cursor[0], cursor_id=cursor[1], most=most, **params)
+    for run, place in order.runs(asked.states, cursor, back=back):
+        found += await _run(database, asked, run, place, most - len(found))
+        if len(found) >= most:
+            break
+    return found
+
+
+async def _run(database: Database, asked: _Asked, run: Run, place: tuple[str, str], most: int) -> list[TransferRow]:
+    """The next rows of one run: of each state as many as could be needed, merged."""
+    params = asked.params | run.narrowed(asked.params, place[0])
+    names = {"states": json.dumps(list(run.states))} if run.at_once else {}
+    found: list[TransferRow] = []
+    for state in run.states[:1] if run.at_once else run.states:
+        which = names or {"state": state.value}
+        rows = await database.fetch(run.query, cursor_at=place[0], cursor_id=place[1], most=most, **which, **params)
         found += (TransferRow(*row) for row in rows)
-    found.sort(key=lambda row: (row.changed_at, row.id), reverse=not back)
+    found.sort(key=run.key, reverse=run.descending)
     return found[:most]
 
 
-async def _by_prefix(database: Database, wanted: Filter, now: datetime, most: int) -> Page:
-    """Few by nature: one page, in the order of ids, filtered here."""
+async def _by_prefix(database: Database, wanted: Filter, now: datetime, order: Order, most: int) -> Page:
+    """Few by nature: one page, filtered and put in order here."""
     rows = await database.fetch("transfers_by_prefix", low=wanted.prefix, high=wanted.prefix + LAST, most=PREFIX_MAX)
-    return Page(tuple(listed(row, now) for row in _fitting([TransferRow(*row) for row in rows], wanted, now))[:most])
+    fitting = order.put(list(_fitting([TransferRow(*row) for row in rows], wanted, now)))
+    return Page(tuple(listed(row, now) for row in fitting)[:most])
 
 
 def _fitting(rows: list[TransferRow], wanted: Filter, now: datetime) -> Iterator[TransferRow]:
@@ -178,9 +183,11 @@ async def count(database: Database, wanted: Filter, now: datetime) -> tuple[int,
     return total, whole
 
 
-async def neighbours(database: Database, wanted: Filter, now: datetime, row: TransferRow) -> tuple[str, str]:
-    """The cases before and after this one in the same list, "" where there is none."""
-    asked, cursor = _asked(wanted, now), (row.changed_at, row.id)
-    before = await _rows(database, asked, cursor, back=True, most=1)
-    after = await _rows(database, asked, cursor, back=False, most=1)
+async def neighbours(database: Database, wanted: Filter, now: datetime, row: TransferRow, order: Order = NEWEST) -> tuple[str, str]:
+    """The cases before and after this one in the same list, "" where there is none, or where it has no place in this order."""
+    if not order.holds(row):
+        return "", ""
+    asked, cursor = _asked(wanted, now), order.cursor(row)
+    before = await _rows(database, asked, order, cursor, back=True, most=1)
+    after = await _rows(database, asked, order, cursor, back=False, most=1)
     return before[0].id if before else "", after[0].id if after else ""

@@ -22,10 +22,11 @@ from gateway.transferlog.merkle import leaf_hash
 from gateway.transferlog.proof import write_proof
 from gateway.transferlog.tiles import Appended, TileHashes, TileRef, TreeState, append, inclusion_proof
 from gateway.transfers.answers import Answer
+from gateway.transfers.batch_reads import reads_for
 from gateway.transfers.case import utc_text
 from gateway.transfers.claims import cases_named
 from gateway.transfers.log_reading import LogReading
-from gateway.transfers.view import RegistryRows, View, Wants, reads_for
+from gateway.transfers.view import RegistryRows, View, Wants
 
 NOTES_KEPT = 16
 

@@ -5,8 +5,9 @@ once.  The part id is the transfer id: one learner, one case, one key.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeAlias
 
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.sealing import KeyEncryptionKey, PartKey
@@ -15,9 +16,13 @@ from gateway.federation.message import Content
 from gateway.federation.protocol import SECRET_BYTES
 from gateway.model.ports import IdSource
 from gateway.storage.database import Database
+from gateway.storage.part_rows import ContentLineRow
 from gateway.storage.rows import ContentRow, PartKeyRow
+from gateway.transfers.shared_papers import cut, legible, lines_of, whole
 
 NONCE_BYTES = 12
+Naming: TypeAlias = Callable[[bytes], Sequence[tuple[str, bytes]]]
+"""The stretches of some bytes that are about single parts, in their order (`shared_papers.cut`)."""
 NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -61,22 +66,59 @@ class Vault:
             sealed=key.seal(name, content.secret + content.data, self._ids.secret()[:NONCE_BYTES]),
         )
 
+    def seal_named(
+        self, key: PartKey, part: str, iss: str, jti: str, contents: Iterable[Content], naming: Mapping[str, Naming]
+    ) -> tuple[tuple[ContentRow, ...], tuple[ContentLineRow, ...]]:
+        """Like `seal`, where contents may name other parts.  `naming`, by content name: what of its bytes is about which part."""
+        rows: list[ContentRow] = []
+        lines: list[ContentLineRow] = []
+        for content in contents:
+            named = naming[content.name](content.data) if content.name in naming else ()
+            if not named:
+                rows.append(self._seal(key, part, iss, jti, content, None))
+                continue
+            found = cut(content, iss, jti, named, self._ids.secret)
+            row = self._seal(key, part, iss, jti, found.rest, salted_digest(content.secret, content.data))
+            rows.append(row._replace(length=len(content.data), lines=len(found.lines)))
+            lines += found.lines
+        return tuple(rows), tuple(lines)
+
     async def all_of(self, transfer: str) -> Mapping[tuple[str, str, str], Content]:
-        """Everything stored about a transfer, opened, by `(iss, jti, name)`."""
+        """Everything stored about a transfer, opened, by `(iss, jti, name)`, but what names others and is not whole any more."""
         key = await self.part_key(transfer)
         rows = [ContentRow(*row) for row in await self._database.fetch("contents_by_transfer", transfer=transfer)]
-        return {(row.iss, row.jti, row.name): open_row(key, row) for row in rows}
+        found: dict[tuple[str, str, str], Content] = {}
+        for row in rows:
+            try:
+                found[row.iss, row.jti, row.name] = await self._opened(key, row)
+            except ErasedError:
+                continue
+        return found
 
     async def some_of(self, transfer: str, keys: Sequence[tuple[str, str, str]]) -> list[Content]:
         """Named contents, in the order asked."""
         key = await self.part_key(transfer)
         rows = [ContentRow(*row) for row in await self._database.fetch("contents_by_key", keys=json.dumps(keys))]
         found = {(row.iss, row.jti, row.name): row for row in rows}
-        return [open_row(key, found[wanted]) for wanted in keys]
+        return [await self._opened(key, found[wanted]) for wanted in keys]
+
+    async def legible(self, transfer: str, key: tuple[str, str, str], blank: bytes) -> bytes:
+        """A paper about several cases, with `blank` for what is said of those that were erased."""
+        rows = [ContentRow(*row) for row in await self._database.fetch("contents_by_key", keys=json.dumps([key]))]
+        found = open_row(await self.part_key(transfer), rows[0])
+        return legible(found, await self._lines(rows[0]), blank) if rows[0].lines else found.data
+
+    async def _opened(self, key: PartKey, row: ContentRow) -> Content:
+        found = open_row(key, row)
+        return whole(found, row.lines, await self._lines(row)) if row.lines else found
+
+    async def _lines(self, row: ContentRow) -> list[ContentLineRow]:
+        read = lines_of(row)
+        return [ContentLineRow(*each) for each in await self._database.fetch(read.name, **read.params)]
 
 
 def open_row(key: PartKey, row: ContentRow) -> Content:
-    """Raises StorageError when the stored bytes were changed."""
+    """Of a paper about several cases: what is left without its stretches.  Raises StorageError when the stored bytes were changed."""
     name = f"{row.iss}/{row.jti}/{row.name}"
     plain = key.open(name, row.sealed)
     return Content(row.name, plain[SECRET_BYTES:], row.media_type, plain[:SECRET_BYTES])

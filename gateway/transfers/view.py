@@ -5,13 +5,16 @@ but its own answer; since refusals are found before anything is put, no savepoin
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from gateway.storage.database import Read, Row, UnreadError, Write
-from gateway.storage.part_rows import FateRow
+from gateway.storage.alert_rows import AlertRow
+from gateway.storage.database import Row, UnreadError, Write
+from gateway.storage.handover_row import HandoverRow
+from gateway.storage.part_rows import ContentLineRow, FateRow
+from gateway.storage.people_rows import ActLeafRow
 from gateway.storage.rows import (
     AgreementRow,
     ConsentRow,
@@ -57,43 +60,10 @@ class Wants:
     reconciling: str = ""
     """The member whose state digest, and open differences, this is about."""
     selections: tuple[str, ...] = ()
-
-
-def reads_for(wants: Sequence[Wants], *, registry: bool) -> list[Read]:
-    """One bulk read per table for a whole batch, and none where nothing of a table is wanted.
-
-    `registry`: also members and keys, for a caller that does not know them as of this head.
-    """
-    ids = _wanted(key for want in wants for key in want.transfers)
-    reconciling = _wanted(want.reconciling for want in wants if want.reconciling)
-    flags = _wanted(key for want in wants for key in want.flags)
-    lists = {
-        "messages_by_key": ("keys", _wanted(key for want in wants for key in want.messages)),
-        "transfers_by_id": ("ids", ids),
-        "items_by_transfer": ("ids", ids),
-        "owed_by_transfer": ("ids", ids),
-        "outcomes_by_transfer": ("ids", ids),
-        "proposals_by_transfer": ("ids", ids),
-        "outcomes_by_key": ("nfs", _wanted(key for want in wants for key in want.outcomes)),
-        "consents_by_key": ("keys", _wanted(key for want in wants for key in want.consents)),
-        "enquiries_by_id": ("ids", _wanted(key for want in wants for key in want.enquiries)),
-        "items_of_learners": ("learners", _wanted(key for want in wants for key in want.learners)),
-        "flags_of_learners": ("learners", flags),
-        "flag_shelves": ("learners", flags),
-        "fates_by_part": ("ids", _wanted(key for want in wants for key in want.fates)),
-        "statements_by_id": ("ids", _wanted(key for want in wants for key in want.statements)),
-        "selections_by_token": ("tokens", _wanted(key for want in wants for key in want.selections)),
-        "reconciliations_by_member": ("members", reconciling),
-        "differences_open": ("members", reconciling),
-    }
-    fixed = ("head", "members_all", "keys_all", "agreements_all", "rules_all", "lanes_all") if registry else ("head",)
-    return [*(Read(name, {}) for name in fixed), *(Read(name, {param: text}) for name, (param, text) in lists.items() if text)]
-
-
-def _wanted(keys: Iterable[str | tuple[str, ...]]) -> str:
-    """A JSON list, sorted, without repeats; "" when empty."""
-    found = sorted(set(keys))
-    return json.dumps(found) if found else ""
+    handovers: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    """Scopes whose next number is wanted, where no row of their own holds it."""
 
 
 @dataclass(slots=True)
@@ -187,6 +157,10 @@ class View:
     lanes: set[str] = field(default_factory=set)
     tallies: Tallies = field(default_factory=Tallies)
     selections: dict[str, SelectionRow] = field(default_factory=dict)
+    handovers: dict[str, HandoverRow] = field(default_factory=dict)
+    alerts: dict[str, AlertRow] = field(default_factory=dict)
+    seqs: dict[str, int] = field(default_factory=dict)
+    """The last number in each scope of `Wants.scopes`, -1 where it has none."""
     _new_messages: list[MessageRow] = field(default_factory=list)
     _contents: list[ContentRow] = field(default_factory=list)
     _part_keys: list[PartKeyRow] = field(default_factory=list)
@@ -223,6 +197,9 @@ class View:
             reconciling={row[0]: ReconciliationRow(*row) for row in read("reconciliations_by_member")},
             differences={tuple(row[:4]): DifferenceRow(*row) for row in read("differences_open")},
             selections={row[0]: SelectionRow(*row) for row in read("selections_by_token")},
+            alerts={row[0]: AlertRow(*row) for row in read("alerts_by_fingerprint")},
+            seqs=dict(read("log_seqs_of_scopes")),
+            handovers={row[0]: HandoverRow(*row) for row in read("handovers_by_scope")},
             proposals={row[0]: ProposalRow(*row) for row in read("proposals_by_transfer")},
             numbers=dict(registry.lanes),
             agreements=registry.agreements,
@@ -237,6 +214,11 @@ class View:
     def next_index(self) -> int:
         """The index the next leaf gets."""
         return self.size + len(self.leaves)
+
+    def next_seq(self, scope: str) -> int:
+        """The next number in a scope of `Wants.scopes`, which is given with that."""
+        self.seqs[scope] += 1
+        return self.seqs[scope]
 
     def add_message(self, row: MessageRow) -> None:
         self.messages[row.iss, row.jti] = row
@@ -307,6 +289,23 @@ class View:
         self.selections[row.token] = row
         self._put("selection_put", row.token, row)
 
+    def put_handover(self, row: HandoverRow) -> None:
+        self.handovers[row.scope] = row
+        self._put("handover_put", row.scope, row)
+
+    def put_alert(self, row: AlertRow) -> None:
+        self.alerts[row.fingerprint] = row
+        self._put("alert_put", row.fingerprint, row)
+
+    def put_person_act(self, row: Row, leaf: ActLeafRow) -> None:
+        """`row`: as `person_act_put` takes it."""
+        self._put("person_act_put", leaf.merge, row)
+        self._put("person_act_leaf_put", leaf.merge, leaf)
+
+    def add_note(self, key: str, row: Row) -> None:
+        """A note on a dead letter; `key` is the note's own."""
+        self._put("letter_note_put", key, row)
+
     def put_reconciling(self, row: ReconciliationRow) -> None:
         self.reconciling[row.member] = row
         self._put("reconciliation_put", row.member, row)
@@ -326,7 +325,7 @@ class View:
 
     def destroy(self, part: str) -> None:
         """The part's key, and with it whatever is sealed under it; the sealed bytes go too, for they are of no more use."""
-        for statement in ("part_key_forget", "contents_blank", "proposal_forget", "differences_forget"):
+        for statement in ("part_key_forget", "contents_blank", "content_lines_blank", "proposal_forget", "differences_forget"):
             self._put(statement, part, (part,))
 
     def put_agreement(self, row: AgreementRow) -> None:
@@ -360,8 +359,10 @@ class View:
         self.keys[row.kid] = row
         self._put("key_put", row.kid, row)
 
-    def put_contents(self, rows: Sequence[ContentRow]) -> None:
+    def put_contents(self, rows: Sequence[ContentRow], lines: Sequence[ContentLineRow] = ()) -> None:
         self._contents.extend(rows)
+        for line in lines:
+            self._put("content_line_put", line[:4], line)
 
     def put_part_key(self, row: PartKeyRow) -> None:
         self._part_keys.append(row)

@@ -18,6 +18,7 @@ import structlog
 from gateway.crypto.keys import verify_ed25519
 from gateway.errors import GatewayError, TransferLogError
 from gateway.federation.channels.witness import WitnessChannel
+from gateway.federation.members import Member
 from gateway.federation.registry import TrustFile
 from gateway.metrics import LOG_STOPPED, WITNESSED
 from gateway.model.ports import Clock
@@ -252,7 +253,7 @@ class Witnessing:
     async def _compare_own(self) -> None:
         """Cosignatures we have stored are about our own past: a head below them, or a root they do not fit, is none of ours."""
         size, _ = await self._reading.head()
-        members = {decode_vkey(each.witness_vkey): each.id for each in self._trust().data.members if each.witness_vkey}
+        members = {decode_vkey(vkey): each.id for each in self._trust().data.members for vkey in _vkeys(each)}
         places = {f"{key.name}+{key.id.hex()}": (key, member) for key, member in members.items()}
         for cosigned, witness, line in await self._database.fetch("cosigned_newest", most=len(places)):
             if witness not in places:
@@ -310,3 +311,8 @@ class Witnessing:
         row = (utc_text(self._clock.now()), conflict.member, conflict.found_at)
         await self._database.group([], lambda _rows: [Write("conflict_resolve", [row], hits=1)])
         log.warning("transfer_log_conflict_over", member=conflict.member, kind=conflict.kind, their_size=conflict.their_size)
+
+
+def _vkeys(member: Member) -> list[str]:
+    """With which a witness cosigns, or did before its key was changed; none of a member that is no witness any more (TL-41)."""
+    return [member.witness_vkey, *(each.vkey for each in member.witness_retired)] if member.witness_vkey else []

@@ -58,8 +58,12 @@ class HeldKey:
 
 
 def verifiers_of(trust: TrustFile) -> tuple[Verifier, ...]:
-    """The log's own key and each member's witness.  Raises TransferLogError `transferlog.bad_key`."""
-    return tuple(Verifier(decode_vkey(vkey), verify_ed25519) for vkey in trust.log_vkeys())
+    """The log's own key, each member's witness, and those retired, up to their end.  Raises TransferLogError `transferlog.bad_key`."""
+    current = [Verifier(decode_vkey(vkey), verify_ed25519) for vkey in trust.log_vkeys()]
+    retired = [
+        Verifier(decode_vkey(each.vkey), verify_ed25519, int(each.until.timestamp()), each.log_until) for each in trust.retired_vkeys()
+    ]
+    return (*current, *retired)
 
 
 def open_log(bundle: Bundle, trust: TrustFile, report: Report) -> Checkpoint | None:

@@ -18,6 +18,7 @@ from gateway.transfers.log_reading import LogReading
 from gateway.transfers.mailbox import Mailbox
 from gateway.transfers.presiding_board import PresidingBoard
 from gateway.transfers.receive import Receiver
+from gateway.transfers.report_paper import Papers
 from gateway.transfers.rule_book import RuleBook
 from gateway.transfers.rule_view import RuleShelf
 from gateway.transfers.status import Status
@@ -48,6 +49,7 @@ class Parts:
     canaries: CanaryWatch
     presiding: PresidingBoard
     centre: Centre
+    papers: Papers
     today: Callable[[], date]
     """The day (+08:00) by which rules and agreements count."""
     base_url: str = ""

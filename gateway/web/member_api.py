@@ -10,8 +10,9 @@ from gateway.metrics import MESSAGES
 from gateway.model.transfer import Refusal
 from gateway.transfers.evidence_desk import selection_of
 from gateway.transfers.http_message import REPEATED, HttpMessage, check_head, http_message
+from gateway.transfers.presiding_board import board_json
 from gateway.transfers.receive import Reply
-from gateway.transfers.selection_progress import collect
+from gateway.transfers.selection_progress import collect, released_for
 from gateway.web.keys import PARTS
 from gateway.web.token import member_of
 
@@ -75,6 +76,11 @@ async def get_stuck(request: web.Request) -> web.Response:
     return web.json_response(await request.app[PARTS].status.stuck(member_of(request)))
 
 
+async def get_selections(request: web.Request) -> web.Response:
+    """`GET /v1/selections`: released selections whose orders the asker, as presiding unit, is to sign."""
+    return web.json_response(await released_for(request.app[PARTS].centre.selections, member_of(request)))
+
+
 async def get_selection(request: web.Request) -> web.Response:
     """`GET /v1/selections/{token}`: a released selection, for the presiding unit that is to sign its orders."""
     parts = request.app[PARTS]
@@ -87,6 +93,15 @@ async def get_selection(request: web.Request) -> web.Response:
 async def get_agreements(request: web.Request) -> web.Response:
     """`GET /v1/agreements`: the agreements the asker is a party of, with what is proposed and who has suspended."""
     return web.json_response(await request.app[PARTS].status.agreements(member_of(request)))
+
+
+async def get_presiding(request: web.Request) -> web.Response:
+    """`GET /v1/presiding`: rota, open duties, handovers, and the log's head that a handover names; all members see the same."""
+    member_of(request)
+    parts = request.app[PARTS]
+    size, root = await parts.reading.head()
+    head = {"size": size, "root": root.hex(), "checkpoint": parts.ledger.note(size, root)}
+    return web.json_response(board_json(await parts.presiding.board()) | {"head": head})
 
 
 async def get_rules(request: web.Request) -> web.Response:

@@ -25,7 +25,7 @@ from joserfc.errors import JoseError
 from gateway.crypto.keys import SigningKey
 from gateway.errors import PeerError, PeerUnavailableError
 from gateway.model.canonical import b64url
-from gateway.model.people import OF_A_MEMBER, Person, Role
+from gateway.model.people import ALONE, OF_A_MEMBER, Person, Role, learner_subject
 from gateway.model.ports import Clock, IdSource
 
 ALGORITHMS: Final = ("EdDSA", "Ed25519", "ES256", "PS256", "RS256")
@@ -57,11 +57,17 @@ class ClaimNames:
     member: str
     role: str
     roles: Mapping[str, str]
+    citizen: str = ""
+    """The verified citizen number of a learner; "" where the provider may not vouch for learners."""
 
 
 @dataclass(slots=True)
 class OpenId:
-    """The relying party.  `members` are the ids a person may belong to."""
+    """The relying party.  `members` are the ids a person may belong to.
+
+    `learner_of` makes a citizen number into the learner's pseudonym (ValueError for what is no such number); None where learners
+    do not sign in.  The number itself goes no further than that call.
+    """
 
     client: Client
     claims: ClaimNames
@@ -69,6 +75,7 @@ class OpenId:
     clock: Clock
     ids: IdSource
     session: aiohttp.ClientSession | None = None
+    learner_of: Callable[[str], str] | None = None
     _metadata: dict[str, Any] = field(default_factory=dict)
     _keys: jwk.KeySet | None = None
     _fetched_s: float = float("-inf")
@@ -109,6 +116,9 @@ class OpenId:
         roles = frozenset(
             known[name] for word in words if (name := self.claims.roles.get(word, "") if self.claims.roles else word) in known
         )
+        if Role.LEARNER in roles:
+            learner = self._learner(claims) if roles == ALONE else ""
+            return Person.of_learner(learner) if learner else None
         member = claims.get(self.claims.member) or ""
         name = claims.get(self.claims.name) or claims["sub"]
         if not roles or not isinstance(member, str) or not isinstance(name, str) or (member and member not in self.members()):
@@ -116,6 +126,23 @@ class OpenId:
         if roles & OF_A_MEMBER and not member:
             return None
         return Person(claims["sub"], name[:CLAIM_CHARS_MAX], roles, member)
+
+    def whose(self, claims: Mapping[str, Any]) -> str:
+        """Under which name failed sign-ins of this person are counted.  A learner's `sub` may be his number: it is not used."""
+        if self.claims.citizen and self.claims.citizen in claims:
+            learner = self._learner(claims)
+            return f"person:{learner_subject(learner) if learner else 'learner'}"
+        return f"person:{claims['sub']}"
+
+    def _learner(self, claims: Mapping[str, Any]) -> str:
+        """The pseudonym; "" where the provider may not vouch for learners, or has not said a citizen number."""
+        number = claims.get(self.claims.citizen) if self.claims.citizen else None
+        if self.learner_of is None or not isinstance(number, str):
+            return ""
+        try:
+            return self.learner_of(number)
+        except ValueError:
+            return ""
 
     async def _verified(self, tokens: Mapping[str, Any], nonce: str) -> dict[str, Any] | None:
         token = tokens["id_token"]

@@ -4,7 +4,19 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
-from gateway.metrics import BATCH_CHANGES, BUILD, CONTESTED, DEAD_LETTERS, LOG_FINAL, LOG_SIZE, OWED, REGISTRY, STATEMENTS, TRANSFERS
+from gateway.metrics import (
+    BATCH_CHANGES,
+    BUILD,
+    CONTESTED,
+    DEAD_LETTERS,
+    HANDOVER_UNSIGNED,
+    LOG_FINAL,
+    LOG_SIZE,
+    OWED,
+    REGISTRY,
+    STATEMENTS,
+    TRANSFERS,
+)
 from gateway.web.keys import PARTS
 
 BUILD.labels(__version__).set(1)
@@ -52,4 +64,5 @@ async def metrics(request: web.Request) -> web.Response:
     for state, count in (await parts.status.statement_counts()).items():
         STATEMENTS.labels(state).set(count)
     CONTESTED.set(await parts.status.contested_count())
+    HANDOVER_UNSIGNED.set(len(await parts.presiding.unsigned()))
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})

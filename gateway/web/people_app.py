@@ -21,7 +21,8 @@ STATIC: Final = Path(__file__).parent / "static"
 
 def people_app(site: Site) -> web.Application:
     """The gateway's."""
-    app = ground_app(site, PAGES, ACTS)
+    here = site.sandbox is not None
+    app = ground_app(site, [page for page in PAGES if here or not page.sandbox], [act for act in ACTS if here or not act.sandbox])
     app.add_routes([web.get("/live", guarded(live.get_live, Right.OVERVIEW, used=False)), web.get("/api/openapi.json", get_openapi)])
     return app
 

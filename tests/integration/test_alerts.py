@@ -6,23 +6,33 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 from structlog.testing import capture_logs
 from support.operators import Region, operating
-from support.region import ManualClock, SeededIds, region
+from support.region import ManualClock, SeededIds, World, region
 
 from gateway.crypto.keys import VerifyKey, verify_ed25519
 from gateway.errors import SettingsError
 from gateway.federation.channels.mail import Mailer
+from gateway.metrics import CANARIES, REFUSED, REVIEWS
+from gateway.model.people import Person, Role
 from gateway.settings import Alerts as AlertSettings
 from gateway.storage.alert_rows import AlertRow
+from gateway.transfers import alert_signs
+from gateway.transfers.alarm_lines import LINES, MEMBERS_MAX, count_alarm
 from gateway.transfers.alert_findings import Findings
+from gateway.transfers.alert_signs import REFUSED_MANY, Signs
 from gateway.transfers.alert_watch import MAIL, WEBHOOK, AlertWatch, Contacts, mail_text
 from gateway.transfers.alerts import ACKED, FIRING, OVER, Alerts, Finding
+from gateway.transfers.operator_acts import Acting
+
+WHO = Person("p", "测试员", frozenset({Role.CENTRE_OPERATOR}))
 
 
 @dataclass
@@ -156,7 +166,7 @@ def verifies(key: VerifyKey, header: str, message: bytes) -> bool:
 async def test_alarms_when_they_come_go_and_come_again_then_told_once_each_and_not_too_often(folder: Path) -> None:
     async with region(folder) as world:
         clock, sent, fixed = ManualClock(), Sent(), Fixed()
-        alerts = Alerts(world.gateway.database, clock)
+        alerts = Alerts(world.gateway.database, clock, Acting(world.gateway.committer, world.ids))
         findings: Any = fixed
         contacts = Contacts.of({"a": "https://a.test/x", "b": "https://b.test/x"}, {"held": "b"}, 2, mail=False)
         watch = AlertWatch(alerts, findings, contacts, {WEBHOOK: sent.send, MAIL: sent.send}, SeededIds(), "log.test")
@@ -185,15 +195,15 @@ async def test_alarms_when_they_come_go_and_come_again_then_told_once_each_and_n
             assert [each["event"] for each in logs] == ["alert_not_told"]
         sent.works = True
         assert await look(held) == [("https://b.test/x", ["held"])], "tried again until it is taken"
-        assert await alerts.silence(held.fingerprint, "p", "检修", 2)
+        assert await alerts.silence(held.fingerprint, WHO, "检修", 2)
         await look()
         clock.advance(hours=1)
         assert (await look(held), (await one("held")).state) == ([], FIRING)
         clock.advance(hours=3)
         assert await look(held) == [("https://b.test/x", ["held"])], "a silence ends by itself"
-        assert await alerts.acknowledge(held.fingerprint, "p", "在处理")
+        assert await alerts.acknowledge(held.fingerprint, WHO, "在处理")
         assert ((await look(held)), (await one("held")).state) == ([], ACKED)
-        assert not await alerts.acknowledge(held.fingerprint, "p", "again")
+        assert not await alerts.acknowledge(held.fingerprint, WHO, "again")
 
 
 async def test_mail_when_sent_then_both_languages_and_a_refusing_relay_is_no_success() -> None:
@@ -220,7 +230,82 @@ def test_contacts_when_a_target_is_unsound_then_named(target: str) -> None:
 async def test_findings_when_nothing_is_wrong_with_log_and_clocks_then_only_what_is_stuck(folder: Path) -> None:
     async with operating(folder / "other") as here:
         parts, clock = here.gateway.parts, here.gateway.clock
-        calm = {each.event for each in await Findings(parts.status, lambda: True, lambda: True, clock.now).now()}
-        wild = {each.event for each in await Findings(parts.status, lambda: False, lambda: False, clock.now).now()}
+        calm = {each.event for each in await Findings(parts.status, lambda: True, lambda: True, clock.now, parts.presiding).now()}
+        wild = {each.event for each in await Findings(parts.status, lambda: False, lambda: False, clock.now, parts.presiding).now()}
         assert {"dead_letter", "held"} <= calm
         assert wild - calm == {"transfer_log_stopped", "clocks_apart"}
+
+
+async def test_lines_when_written_then_one_row_an_event_and_member_told_after_three_looks_and_over_after_an_hour(folder: Path) -> None:
+    before = structlog.get_config()
+    structlog.configure(processors=[count_alarm, lambda _logger, _name, event: repr(event)], logger_factory=structlog.ReturnLoggerFactory())
+    try:
+        async with region(folder / "lines") as world:
+            await lines_looked_at(world)
+    finally:
+        structlog.configure(**before)
+
+
+async def lines_looked_at(world: World) -> None:
+    clock, sent, log = ManualClock(), Sent(), structlog.get_logger("gateway.test")
+    alerts = Alerts(world.gateway.database, clock, Acting(world.gateway.committer, world.ids))
+    signs = Signs(lambda: world.trust, clock.now)
+    findings: Any = Fixed()
+    contacts = Contacts.of({"a": "https://a.test/x"}, {}, 100, mail=False)
+    watch = AlertWatch(alerts, findings, contacts, {WEBHOOK: sent.send}, SeededIds(), "log.test")
+
+    async def look() -> tuple[list[tuple[str, str, int, str]], list[str]]:
+        clock.advance(minutes=5)
+        findings.found, sent.told = signs.now(), []
+        await watch.look()
+        rows = [(row.event, row.member, row.n, row.state) for row in await alerts.all() if row.event in LINES]
+        return sorted(rows), [event for _, events in sent.told for event in events if event in LINES]
+
+    assert await look() == ([], [])
+    for number in range(9):
+        log.warning("delivery_failed", member="CN-32", transfer=f"t{number}", code="peer.unavailable", name="王测试")
+    log.error("delivery_broken", member="王测试 11010519491231002X", fault="KeyError")
+    log.warning("nothing_we_know", member="CN-32")
+    log.info("delivery_failed", member="CN-31")
+    assert await look() == (
+        [("delivery_broken", "", 1, FIRING), ("delivery_failed", "CN-31", 1, FIRING), ("delivery_failed", "CN-32", 9, FIRING)],
+        ["delivery_broken"],
+    )
+    log.warning("delivery_failed", member="CN-32")
+    assert (await look())[1] == []
+    log.warning("delivery_failed", member="CN-32")
+    assert await look() == (
+        [("delivery_broken", "", 1, FIRING), ("delivery_failed", "CN-31", 1, FIRING), ("delivery_failed", "CN-32", 1, FIRING)],
+        ["delivery_failed"],
+    )
+    assert "王" not in repr(await alerts.all())
+    clock.advance(hours=1)
+    assert {state for *_, state in (await look())[0]} == {OVER}
+    for number in range(200):
+        log.warning("witness_silent", member=f"ZZ-{number}")
+    assert len({row[1] for row in (await look())[0] if row[0] == "witness_silent"}) <= MEMBERS_MAX + 1, "bounded"
+
+
+async def test_signs_when_keys_run_out_canaries_fail_and_strangers_knock_then_rows_while_it_lasts(folder: Path) -> None:
+    async with region(folder / "signs") as world:
+        clock = ManualClock()
+        signs = Signs(lambda: world.trust, clock.now)
+
+        def found() -> set[tuple[str, str]]:
+            return {(each.event, each.member) for each in signs.now() if each.event in alert_signs.STATES}
+
+        calm = found()
+        for _ in range(REFUSED_MANY - 1):
+            REFUSED.labels("trust.unknown_key").inc()
+        assert found() == calm
+        REFUSED.labels("trust.unknown_key").inc()
+        assert found() - calm == {("refused_many", "")}
+        clock.advance(hours=1, minutes=1)
+        assert found() == calm
+        CANARIES.labels("CN-31", "CN-33").set(1)
+        REVIEWS.labels("rule", "near").set(2)
+        assert found() - calm == {("canary_wrong", "CN-33"), ("review_near", "")}
+        CANARIES.labels("CN-31", "CN-33").set(0)
+        REVIEWS.labels("rule", "near").set(0)
+        clock.moment = world.trust.data.expires_at - timedelta(days=3)
+        assert ("runs_out", "") in found()

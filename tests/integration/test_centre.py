@@ -11,13 +11,14 @@ from support.stages import ACCEPTING, JUDGED, PRESIDING, SOURCE, STRANGER, Stage
 from support.stages import PLACES as EVERY_PLACE
 
 from gateway.errors import TrustError
+from gateway.model.people import Person, Role
 from gateway.model.transfer import CLOSED, State
 from gateway.storage.database import Write
 from gateway.transfers.centre import Centre
 from gateway.transfers.dead_letters import Undelivered
 from gateway.transfers.milestones import Leg
 from gateway.transfers.report_manifest import Manifest
-from gateway.transfers.reports import HIDDEN, Query
+from gateway.transfers.reports import DIMENSIONS, HIDDEN, Query
 from gateway.transfers.selections import (
     NEEDS_APPROVAL,
     NO_REASON,
@@ -33,6 +34,7 @@ from gateway.transfers.selections import (
 from gateway.transfers.transfer_list import Filter
 from gateway.transfers.waiting_list import CANCEL, HELD, LETTER, RETRY
 
+P1, P2 = [Person(name, "测试员", frozenset({Role.CENTRE_OPERATOR})) for name in ("p1", "p2")]
 PLACES = tuple(place for place in EVERY_PLACE if place not in {"supplementing", "reviewing", "recalled", "expired"})
 
 
@@ -145,6 +147,11 @@ async def test_report_when_signed_then_made_again_byte_for_byte_and_small_cells_
     assert made.xlsx() == made.xlsx()
     kinds, of_items, signed = await centre.report(Query("2026-Q4", ("kind",), k=2))
     assert kinds.rows[1][0] == "COURSE"
+    for by, value in (("city", "310000"), ("county", "310000"), ("institution", "12310000425060017N")):
+        placed, *_ = await centre.report(Query("2026-11", ("kind", by)))
+        assert [row[:2] for row in placed.rows] == [("kind", by), ("COURSE", value), ("COURSE", "*"), ("*", value), ("*", "*")]
+        assert {row[-1] for row in placed.rows[1:]} == {"10"}
+        assert {row[2:5] for row in placed.rows[1:]} == {(HIDDEN, HIDDEN, HIDDEN)}  # two recognised: neither they nor the other eight
 
     await stage(world, "withdrawn")  # the log goes on; the same is made of the leaves up to the manifest's size
     again = await centre.reproduce(manifest, signature)
@@ -161,7 +168,10 @@ async def test_report_when_signed_then_made_again_byte_for_byte_and_small_cells_
         await centre.reproduce(other, signature)
 
 
-@pytest.mark.parametrize(("period", "by"), [("2026-13", ("source",)), ("2026", ()), ("2026", ("kind", "source")), ("2026", ("city",))])
+@pytest.mark.parametrize(
+    ("period", "by"),
+    [("2026-13", ("source",)), ("2026", ()), ("2026", ("kind", "source")), ("2026", ("city", "kind")), ("2026", DIMENSIONS[:5])],
+)
 def test_query_when_period_or_dimensions_are_none_then_refused(period: str, by: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="not"):
         Query(period, by)
@@ -172,41 +182,41 @@ async def test_selection_when_used_then_ids_once_and_whoever_is_late_hears_of_a_
     held = [await stage(world, "held") for _ in range(3)]
     ids = {each.transfer for each in held}
     retry, cancel = Wanted(HELD, RETRY), Wanted(HELD, CANCEL)
-    assert await selections.freeze("p1", retry, "  ") == NO_REASON
-    assert await selections.freeze("p1", Wanted(HELD, RETRY, member=STRANGER), "why") == UNFIT
-    assert await selections.use("p1", "nothing") == UNKNOWN
+    assert await selections.freeze(P1, retry, "  ") == NO_REASON
+    assert await selections.freeze(P1, Wanted(HELD, RETRY, member=STRANGER), "why") == UNFIT
+    assert await selections.use(P1, "nothing") == UNKNOWN
 
-    frozen = await selections.freeze("p1", retry, "the bank is back", rate=3)
+    frozen = await selections.freeze(P1, retry, "the bank is back", rate=3)
     assert isinstance(frozen, Selection)
     assert (set(frozen.ids), frozen.count, frozen.by_province, frozen.rate) == (ids, 3, {SOURCE: 3}, 3)
-    out = await selections.use("p1", frozen.token)
+    out = await selections.use(P1, frozen.token)
     assert isinstance(out, HandedOut)
     assert ([id_ for id_, _ in out.ids], out.rate, out.reason) == (list(frozen.ids), 3, "the bank is back")
-    assert await selections.use("p1", frozen.token) == SPENT
+    assert await selections.use(P1, frozen.token) == SPENT
 
     # giving up: a second person, and not the same one
-    given = await selections.freeze("p1", cancel, "agreed by telephone")
+    given = await selections.freeze(P1, cancel, "agreed by telephone")
     assert isinstance(given, Selection)
-    assert await selections.use("p1", given.token) == NEEDS_APPROVAL
-    assert await selections.approve("p1", given.token) == OWN_APPROVAL
-    approved = await selections.approve("p2", given.token)
+    assert await selections.use(P1, given.token) == NEEDS_APPROVAL
+    assert await selections.approve(P1, given.token) == OWN_APPROVAL
+    approved = await selections.approve(P2, given.token)
     assert isinstance(approved, Selection)
     assert (approved.state, approved.approved_by) == ("approved", "p2")
 
     # one case changes: nothing is handed out any more; so when the filter would choose one more, and after an hour
-    before = await selections.freeze("p1", retry, "again")
+    before = await selections.freeze(P1, retry, "again")
     assert isinstance(before, Selection)
     await held[0].do(PRESIDING, "retry")
-    assert await selections.use("p1", given.token) == STALE
-    assert await selections.use("p1", before.token) == STALE
-    old = await selections.freeze("p1", retry, "again")
+    assert await selections.use(P1, given.token) == STALE
+    assert await selections.use(P1, before.token) == STALE
+    old = await selections.freeze(P1, retry, "again")
     assert isinstance(old, Selection)
     await stage(world, "held")
-    assert await selections.use("p1", old.token) == STALE
-    old = await selections.freeze("p1", retry, "again")
+    assert await selections.use(P1, old.token) == STALE
+    old = await selections.freeze(P1, retry, "again")
     assert isinstance(old, Selection)
     world.clock.advance(hours=2)
-    assert await selections.use("p1", old.token) == STALE
+    assert await selections.use(P1, old.token) == STALE
 
 
 async def test_dead_letters_when_grouped_and_selected_then_by_fingerprint_with_their_cases(world: World) -> None:
@@ -220,10 +230,10 @@ async def test_dead_letters_when_grouped_and_selected_then_by_fingerprint_with_t
     assert [(group.member, group.stage, group.n, group.cases) for group in groups] == [(ACCEPTING, "notify.withdrawn", 1, 1)]
     assert groups[0].first_seen == groups[0].last_seen
     assert groups[0].rules
-    frozen = await centre.selections.freeze("p1", Wanted(LETTER, CANCEL, member=ACCEPTING), "told by hand")
+    frozen = await centre.selections.freeze(P1, Wanted(LETTER, CANCEL, member=ACCEPTING), "told by hand")
     assert isinstance(frozen, Selection)
     assert frozen.ids == groups[0].sample
-    assert isinstance(await centre.selections.approve("p2", frozen.token), Selection)
+    assert isinstance(await centre.selections.approve(P2, frozen.token), Selection)
     await world.gateway.database.group([], lambda _rows: [Write("owed_put", [(*rows[0][:9], "done", *rows[0][10:])])])
-    assert await centre.selections.use("p1", frozen.token) == STALE
+    assert await centre.selections.use(P1, frozen.token) == STALE
     assert made.state == "withdrawn"

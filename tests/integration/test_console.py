@@ -17,11 +17,15 @@ from gateway.client.casework import Casework, No
 from gateway.client.connector_file import ConnectorFile
 from gateway.client.console_book import LIFE, Wanted
 from gateway.client.judgement import followed
+from gateway.client.selected import Entry, Selected
+from gateway.client.selection_book import ASKED
+from gateway.client.selection_desk import Policy
 from gateway.client.store import Outgoing
 from gateway.errors import SettingsError
 from gateway.federation.envelope import open_envelope
 from gateway.mapping.documents import read
 from gateway.model.documents import Decision, Withdrawal
+from gateway.model.transfer import Act
 from gateway.settings import Console
 from gateway.simulator.live import running
 from gateway.simulator.people import ZHEJIANG
@@ -292,3 +296,37 @@ def test_connector_file_when_it_has_people_then_their_files_lie_beside_it_and_an
     with pytest.raises(SettingsError) as caught:
         ConnectorFile.load(file)
     assert [problem.path for problem in caught.value.problems] == ["people"]
+
+
+async def test_selection_when_shown_then_its_orders_are_listed_and_the_button_signs_exactly_what_was_shown_once(here: Premises) -> None:
+    entries = (Entry("q3vYk2", "c7", done=False), Entry("c8", "c8", done=False))
+    await here.selections.keep(Selected("tok", Act.RETRY, "released", "d" * 64, "对方已恢复", 5, entries), "2026-11-22T17:00:00Z", ASKED)
+    _, text = await here.page.get("/selections")
+    assert [wanted for wanted in ("q3vYk2", "共 2 项", "对方已恢复", "d" * 64, "等待本行人员") if wanted not in text] == []
+    form = form_of(text, "/selections/sign")
+    assert (await here.page.post("/selections/sign", form | {"digest": "e" * 64}))[0] == 409
+    assert (await here.page.post("/selections/sign", form | {"selection": "other"}))[0] == 404
+    assert [row.state for row in await here.selections.rows()] == [ASKED]
+    assert (await here.page.post("/selections/sign", form))[0] == 200
+    (row,) = await here.selections.rows()
+    assert (row.state, row.signed_by, here.selections.bell.is_set()) == ("signed", OPERATOR, True)
+    assert (await here.page.post("/selections/sign", form))[0] == 409
+    assert "selection.sign" in [act.act for act in await here.people.acts(outcome="done")]
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [('selections = "always"', "selections"), ("selections_every_s = 1", "selections_every_s"), ("selections = 7", "selections")],
+)
+def test_settings_when_selections_are_wrong_then_named(tmp_path: Path, line: str, wrong: str) -> None:
+    names = ("folder", "key_file", "trust_file", "trust_signature_file", "registry_key_file")
+    good = "\n".join(['member = "CN-34"', 'gateway_url = "https://gw.example"', *(f'{name} = "{name}"' for name in names)])
+    (tmp_path / "c.toml").write_text(good, "utf-8")
+    unsaid = ConnectorFile.load(tmp_path / "c.toml")
+    assert (unsaid.selections, unsaid.selections_every_s) == (Policy.ASK, 60)
+    (tmp_path / "c.toml").write_text(good + '\nselections = "sign"\nselections_every_s = 5', "utf-8")
+    assert ConnectorFile.load(tmp_path / "c.toml").selections is Policy.SIGN
+    (tmp_path / "c.toml").write_text(f"{good}\n{line}", "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        ConnectorFile.load(tmp_path / "c.toml")
+    assert [problem.path for problem in caught.value.problems] == [wrong]

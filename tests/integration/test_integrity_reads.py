@@ -21,6 +21,7 @@ from support.stages import ACCEPTING, PRESIDING, SOURCE, STRANGER, Stage, stage
 
 from gateway.errors import GatewayError
 from gateway.federation.envelope import unseal
+from gateway.listening import learner_views
 from gateway.mapping.documents import write
 from gateway.model.documents import Correction
 from gateway.model.transfer import State
@@ -28,7 +29,6 @@ from gateway.recognition.integrity import FlagPaper
 from gateway.recognition.proposal import read_proposal
 from gateway.transfers.consents import MOVED
 from gateway.transfers.integrity_desk import IntegrityDesk
-from gateway.transfers.integrity_view import learner_integrity
 
 
 async def code_of(read: Awaitable[Any]) -> str:
@@ -79,11 +79,13 @@ async def test_flags_when_read_in_a_case_then_by_its_banks_only_and_each_read_is
         await hand.must(SOURCE, "flag-lift", scope)
         kinds = {member: sorted(kind for kind, _ in await told(world, member, case)) for member in (SOURCE, ACCEPTING)}
         assert kinds == {SOURCE: [FRAUD[0], FRAUD[0], DUPLICATE[0]], ACCEPTING: [DUPLICATE[0]]}, "lifted: for who set it alone"
-        mine = await learner_integrity(world.gateway.database, world.gateway.parts.reading, learner_of(found, case))
-        assert sorted(each["state"] for each in mine["flags"]) == ["flagged", "flagged", "lifted"]
-        assert [each["member"] for each in mine["reads"]] == [SOURCE, ACCEPTING, SOURCE, SOURCE, ACCEPTING]
-        nobody = await learner_integrity(world.gateway.database, world.gateway.parts.reading, "nobody")
-        assert (nobody, found.audit(world.trust).finding) == ({"flags": [], "reads": []}, None)
+        learners, whose = learner_views(world.gateway.parts, world.gateway.database, world.clock), learner_of(found, case)
+        mine, told_of = await learners.flags(whose), await learners.reads(whose)
+        assert sorted(each["state"] for each in mine[0]) == ["flagged", "flagged", "lifted"]
+        read = [each.member for each in told_of.reads if each.what == "integrity"]
+        assert read == [SOURCE, ACCEPTING, SOURCE, SOURCE, ACCEPTING][::-1], "newest first"
+        nobody = await learners.flags("nobody"), (await learners.reads("nobody")).reads
+        assert (nobody, found.audit(world.trust).finding) == ((([], False), ()), None)
 
 
 async def test_flags_when_read_and_set_under_a_consent_then_by_its_recipient_for_its_records_while_it_holds(tmp_path: Path) -> None:

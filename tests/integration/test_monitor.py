@@ -9,12 +9,12 @@ from support.witnesses import Four, grow, one_round, witnessed_trust
 
 from gateway.client.mirror import Fetch, Mirror
 from gateway.client.monitor import Monitor, folder_fetch
-from gateway.client.own_leaves import Book, gaps
+from gateway.client.own_leaves import Book
+from gateway.client.own_receipts import OwnReceipts
 from gateway.crypto.keys import verify_ed25519
 from gateway.errors import TransferLogError
 from gateway.federation.registry import TrustFile
 from gateway.simulator.reckoning import export_log
-from gateway.storage.connector_schema import OutboxRow
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey, Verifier, open_checkpoint, sign_note, write_checkpoint
 from gateway.transfers.finality import verifiers_of
 from gateway.transfers.log_files import LogFiles
@@ -66,13 +66,13 @@ async def test_monitor_when_the_log_grows_forks_shrinks_and_gains_a_leaf_in_our_
         def monitor(name: str, by: Fetch = fetch, *, leaves: bool = True) -> Monitor:
             place = tmp_path / name
             mirror = Mirror(place, "CN-31", lambda: trust, by, book) if leaves else None
-            return Monitor(place, verifiers_of(trust), 3, by, mirror, book if leaves else None)
+            return Monitor(place, verifiers_of(trust), 3, by, mirror, OwnReceipts(book.store) if leaves else None)
 
         first = await monitor("seen").look()
         size, root = await world.gateway.parts.reading.head()
         assert (first.before, first.size, first.leaves, first.final, first.noticed, first.unknown) == (0, size, size, 0, [], {})
         assert (await monitor("public", leaves=False).look()).ok
-        own = await book.proven()
+        own = [held for held in await book.store.receipts(0, 1000) if held.index is not None]
         assert len(own) >= 2
 
         await one_round(witnesses.service())
@@ -123,13 +123,3 @@ def written(files: Mapping[str, bytes], folder: Path) -> None:
 
 def log_key(trust: TrustFile) -> list[Verifier]:
     return [Verifier(NoteKey(trust.data.gateway.log_origin, LOG_SIGNATURE, key_of("log").public_raw), verify_ed25519)]
-
-
-def test_gaps_when_a_proven_leaf_is_not_there_then_named() -> None:
-    def sent(jti: str) -> OutboxRow:
-        return OutboxRow(1, jti, "request", "", "{}", "done", 1, "", "", 202, b"{}", "{}", "")
-
-    proven = [(sent("a"), 3), (sent("b"), 5), (sent("c"), 9)]
-    found = list(gaps(proven, 9, {3: "a", 5: "x"}))
-    assert [(index, fault.code) for index, fault in found] == [(5, "transferlog.own_leaf_missing")]  # 9 is not shown yet
-    assert [index for index, _ in gaps(proven, 10, {5: "b"})] == [3, 9]

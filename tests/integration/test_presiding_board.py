@@ -1,15 +1,21 @@
 """The presiding unit's board: rota, who acts, what waits, and the checklist, each point of it seen to fail."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.region import World, region
-from support.stages import stage
+from support.agreements import ACCEPTING, NEW, SOURCE, Pact, without_founding
+from support.erasing import ordered
+from support.region import World, region, trust_data
+from support.ruling import hands
+from support.stages import JUDGED, stage
 
 from gateway.federation.members import Status, Turn
 from gateway.federation.registry import TrustFile
+from gateway.transfers.handovers import DUTIES
 from gateway.transfers.presiding_board import Board, PresidingBoard
 
 
@@ -47,6 +53,37 @@ async def test_board_when_read_then_rota_who_acts_and_what_waits(tmp_path: Path)
             ("held", "CN-31", "CN-32", "CN-34", 1)
         ]
         assert open_points(board)["held"] == 1
+
+
+async def test_duties_when_something_is_open_then_each_is_counted_and_nothing_that_is_over(tmp_path: Path) -> None:
+    """PR-356: all nine of them."""
+    async with region(tmp_path, without_founding(trust_data())) as world:
+        board = world.gateway.parts.presiding
+        assert (await board.board()).open == dict.fromkeys(DUTIES, 0)
+        for number in (1, 2):
+            await Pact(world, replace(NEW, agreement_id=f"A-{number}")).must(SOURCE, "propose", 202)
+        await Pact(world, replace(NEW, agreement_id="A-1")).must(ACCEPTING, "sign")
+        await hands(world, "tested", 1)
+        await hands(world, "published", 2)
+        held, judged = await stage(world, "held"), await stage(world, JUDGED)
+        await ordered(world, "legal-hold", held.transfer, reason="audit")
+        await ordered(world, "legal-hold", judged.transfer, reason="audit")
+        await ordered(world, "legal-release", judged.transfer, reason="audit")
+        with closing(sqlite3.connect(tmp_path / "data" / "gateway.db")) as connection, connection:
+            for state, times in (("firing", 2), ("acked", 1), ("over", 5)):
+                for number in range(times):
+                    row = (f"{state}{number}", "held", "", "error", "", "", 1, 1, state, *[""] * 6)
+                    connection.execute(f"INSERT INTO alert VALUES ({', '.join('?' * len(row))})", row)
+            connection.execute("UPDATE outcome SET claims = 'x' WHERE nf = (SELECT MIN(nf) FROM outcome)")
+            waiting = "SELECT MIN(jti) FROM owed WHERE state IN ('new', 'ready')"
+            connection.execute(f"UPDATE owed SET dead_since = '2026-11-01' WHERE jti = ({waiting})")
+            for state in ("escalated", "upheld"):
+                row = (state, "nf", "who", "case", "record", "CN-31", "CN-32", "fraud", "why", state, 1, 0, *[""] * 7, 0)
+                connection.execute(f"INSERT INTO flag VALUES ({', '.join('?' * len(row))})", row)
+        expected = dict.fromkeys(DUTIES, 1) | {"alarms": 3}
+        found = await board.board()
+        assert found.open == expected
+        assert {each.code: each.n for each in found.checks if each.code in DUTIES} == expected
 
 
 @pytest.mark.parametrize(

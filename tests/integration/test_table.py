@@ -18,6 +18,7 @@ OWN_SCOPES = {
     "enquire", "list", "consent", "consent-withdraw", "clear", "agreement-propose", "agreement-sign", "agreement-suspend",
     "agreement-resume", "agreement-end", "statement-sign", "statement-dispute", "rule-propose", "rule-approve", "rule-publish",
     "rule-withdraw", "erase", "legal-hold", "legal-release", "flag", "flag-appeal", "flag-uphold", "flag-lift", "flag-escalate",
+    "handover", "handover-accept",
 }  # fmt: skip
 """These have scopes of their own; in a transfer nobody has a role for them."""
 STEPS = {

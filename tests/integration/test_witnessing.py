@@ -3,23 +3,29 @@
 import json
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.region import World, key_of, region
 from support.witnesses import Four, grow, one_round, witnessed_trust
 
+from gateway.client.store import Outgoing, Store
 from gateway.errors import SettingsError, StorageError, TransferLogError
 from gateway.federation.channels.witness import WitnessAnswer
-from gateway.federation.members import TrustData
+from gateway.federation.members import Member, RetiredWitness, TrustData
 from gateway.federation.registry import TrustFile
+from gateway.model.canonical import b64url, unb64url
 from gateway.storage.conflict_rows import ConflictRow
+from gateway.storage.connector_schema import open_connector
 from gateway.storage.database import Write
 from gateway.transferlog.checkpoint import COSIGNATURE, NoteKey, cosign, open_checkpoint, sign_note, split_note, write_checkpoint
 from gateway.transferlog.proof import verify_receipt_proof
-from gateway.transferlog.witness import parse_offer
+from gateway.transferlog.tiles import TileRef, consistency_proof, consistency_tiles
+from gateway.transferlog.witness import parse_offer, write_offer
 from gateway.transfers.finality import verifiers_of
 
 
@@ -241,6 +247,56 @@ async def test_witness_when_a_leaf_is_not_as_it_must_be_then_not_cosigned(tmp_pa
             Four(tmp_path, world)
 
 
+async def test_witness_when_a_leaf_that_its_own_bank_holds_a_receipt_for_is_gone_then_alarm_and_no_cosignature(tmp_path: Path) -> None:
+    """TL-63, PR-371."""
+    async with four(tmp_path / "node", mirrors=True) as (world, banks), AsyncExitStack() as stack:
+        store = Store(await open_connector(tmp_path / "connector.db"))
+        stack.push_async_callback(store.close)
+        banks.receipts = {"CN-31": store}
+        banks.start("CN-31")
+        reply = await world.send(world.request("CN-33", "CN-31", ["ACH-1"]))
+        receipt = reply.body["receipt"]
+
+        async def answered(jti: str, shown: dict[str, Any]) -> None:
+            await store.commit(Store.send(Outgoing(jti, "request", jti), "2026-11-02T01:00:00.000000Z"))
+            row = await store.message(jti)
+            assert row is not None
+            await store.commit([Store.answered(row, "done", "", 202, b"{}", json.dumps(shown))])
+
+        await answered("kept", receipt)
+        await one_round(banks.service())
+        size, _ = await world.gateway.ledger.head()
+        assert banks.witnesses["CN-31"].held.size == size  # it is there: cosigned
+
+        banks.start("CN-31")
+        leaf = unb64url(receipt["leaf"])
+        for jti, shown, code in (
+            ("changed", receipt | {"leaf": b64url(leaf.replace(b"CN-31", b"CN-34"))}, "own_leaf_changed"),
+            ("lost", receipt | {"index": 1}, "own_leaf_missing"),
+        ):
+            await answered(jti, shown)
+            grown = await grow(world)
+            banks.start("CN-31")
+            offer = write_offer(size, await consistency(world, size, grown), await world.gateway.finality.note(grown))
+            reply_of = await banks.witnesses["CN-31"].add(offer)
+            assert (reply_of.status, reply_of.text) == (422, f"transferlog.{code}\n")
+            assert banks.witnesses["CN-31"].held.size == size
+            place = tmp_path / "node" / "witness-CN-31" / "evidence"
+            kept = {each.read_text("utf-8") for each in place.iterdir()}
+            assert {banks.witnesses["CN-31"].note, receipt["proof"]} <= kept  # head before, and the proof that the leaf was there
+            assert any(note.splitlines()[1] == str(grown) for note in kept if not note.startswith("c2sp"))  # and the head refused
+            row = await store.message(jti)
+            assert row is not None
+            await store.commit([Store.again(jti, "2026-11-02T01:00:00.000000Z"), Store.answered(row, "done", "", 202, b"{}", "{}")])
+        await one_round(banks.service())
+        assert {each.held.size for each in banks.witnesses.values()} == {grown}  # nothing stands against it any more
+
+
+async def consistency(world: World, old: int, size: int) -> list[bytes]:
+    tiles = await world.gateway.parts.reading.tiles(consistency_tiles(old, size))
+    return list(consistency_proof(old, size, lambda level, index, width: tiles[TileRef(level, index, width)]))
+
+
 async def test_transfer_when_shown_then_says_whether_it_is_final(tmp_path: Path) -> None:
     async with four(tmp_path) as (world, banks):
         status = world.gateway.parts.status
@@ -249,3 +305,34 @@ async def test_transfer_when_shown_then_says_whether_it_is_final(tmp_path: Path)
         size = await world.gateway.finality.size()
         assert (await status._final(["log"])) == {"log": {"final": True, "final_size": size}}
         assert json.dumps(await status.listing("")) == '{"transfers": [], "next": null}'
+
+
+async def test_finality_when_witnesses_change_their_keys_then_what_was_final_stays_so_if_the_old_keys_are_kept(tmp_path: Path) -> None:
+    async with four(tmp_path) as (world, banks):  # PR-372, PR-373
+        await one_round(banks.service())
+        size, _ = await world.gateway.ledger.head()
+        data = banks.trust.data
+
+        async def final(*, kept: bool, until: datetime) -> int:
+            """With new keys for two of the four; each file is a new one."""
+            nonlocal data
+            members = tuple(
+                rotated(each, until, size, kept=kept) if each.id in {"CN-31", "CN-32"} else each for each in witnessed_trust().members
+            )
+            data = replace(data, serial=data.serial + 1, members=members)
+            world.gateway.registry.replace(TrustFile(data))
+            return await world.gateway.finality.size()
+
+        later = world.clock.now() + timedelta(seconds=1)
+        assert await final(kept=True, until=later) == size
+        await banks.service().check()  # and our own cosignatures by the old keys still speak of our past
+        assert await conflicts(world) == []
+        assert await final(kept=True, until=world.clock.now()) == 0  # they cosigned when their keys had ended
+        assert await final(kept=False, until=later) == 0
+        assert await final(kept=True, until=later) == size
+
+
+def rotated(member: Member, until: datetime, log_until: int, *, kept: bool) -> Member:
+    new = NoteKey(f"witness.test/{member.id}", COSIGNATURE, key_of(f"w2 {member.id}").public_raw).vkey
+    retired = (RetiredWitness(member.witness_vkey, until, log_until),) if kept else ()
+    return replace(member, witness_vkey=new, witness_retired=retired)

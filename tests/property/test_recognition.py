@@ -1,17 +1,20 @@
 """For any records, rules and caps: credits are conserved, no cap is exceeded, order does not matter, the choice is the best there is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import product
+from operator import attrgetter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.rules import DAY, quoted, record
 
 from gateway.model.regional import RegionalRecord
+from gateway.recognition import assign
 from gateway.recognition.assign import tokens
-from gateway.recognition.candidates import Application, candidates
+from gateway.recognition.candidates import Application, by_first_record, candidates
 from gateway.recognition.estimate import Verdict
 from gateway.recognition.facts import Facts, facts_of
 from gateway.recognition.limits import NOTHING_BEFORE, Cell, Limits, limits_of
@@ -19,6 +22,7 @@ from gateway.recognition.prepared import prepared
 from gateway.recognition.programme import Programme, TargetCourse
 from gateway.recognition.quote import Quote
 from gateway.recognition.rules import BAND_RANK, Caps, Cardinality, Group, GroupReason, Need, Rule, RuleSet
+from gateway.recognition.simulate import PastItem, simulate
 from gateway.recognition.words import mills
 
 KINDS = ("COURSE", "MOOC", "SELF_EXAM", "SKILL_CERT")
@@ -165,6 +169,39 @@ def test_choice_when_compared_with_every_other_then_none_is_better(found, progra
         if len(wanted) == len(set(wanted)):
             best = max(best, flow(amounts(chosen, facts), limits))
     assert mills(quoted(found, programme, rules).awarded) == best
+
+
+@settings(max_examples=200, deadline=None)
+@given(records(), programmes(), rule_sets())
+def test_choice_when_compared_with_the_search_of_everything_then_the_very_same(found, programme, rules):
+    ready = prepared(rules)
+    facts = sorted((facts_of(each) for each in found), key=lambda each: each.key)
+    applications = candidates(ready, ready.plan(programme), facts, range(len(facts)), DAY, NOTHING_BEFORE).applications
+    limits = limits_of(programme, rules.caps)
+    if len(applications) < 2:
+        return
+    taken = [tuple(tokens(each, facts)) for each in applications]
+    binding = limits.binding(assign._reach(by_first_record(applications).values(), facts))
+    searched, exact = assign._search(applications, facts, binding, taken, assign._shared(applications, taken))
+    chosen = assign.choose(applications, facts, limits)
+    assert exact
+    assert chosen.exact
+    assert sorted(chosen.applications, key=attrgetter("records")) == sorted(searched, key=attrgetter("records"))
+    assert dict(chosen.given) == dict(assign.fit(searched, facts, binding))
+
+
+@settings(max_examples=100, deadline=None)
+@given(records(), programmes(), rule_sets(), st.integers(0, 5), st.booleans())
+def test_simulation_when_two_sets_offer_much_the_same_then_each_as_if_tried_alone(found, programme, old, place, dropped):
+    """What is chosen is not looked for again where both sets offer the same: that must not show."""
+    rules = tuple(replace(each, group="") if each.place == place else each for each in old.rules if not dropped or each.place != place)
+    new = replace(old, rules=rules)
+    items = [PastItem("t", DAY, programme, each) for each in found]
+    both, before, after = simulate(old, new, items), simulate(None, old, items), simulate(None, new, items)
+    assert (both.credits_before, both.credits_after) == (before.credits_after, after.credits_after)
+    assert (both.used, both.conflicts, both.without_rule) == (after.used, after.conflicts, after.without_rule)
+    told = [{each.record: (each.credits_after, each.courses_after) for each in alone.changes} for alone in (before, after)]
+    assert {each.record for each in both.changes} == {key for key in told[0] | told[1] if told[0].get(key) != told[1].get(key)}
 
 
 def amounts(chosen: Sequence[Application], facts: Sequence[Facts]) -> dict[Cell, int]:

@@ -123,6 +123,9 @@ DECISION_ITEMS = st.builds(
 LISTED = st.builds(
     d.ListedRecord, IDS, st.sampled_from(Kind).map(lambda kind: kind.value), TEXT, NONE | DATES.map(str), NONE | TEXT
 )  # fmt: skip
+COUNTS = st.integers(0, 999_999_999)
+DUTIES = ("held", "disputed", "contested", "flags", "dead_letters", "rules", "agreements", "alarms", "legal_holds")
+REMARKS = st.builds(d.HandoverRemark, st.sampled_from(DUTIES), COUNTS, COUNTS)
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 
 
@@ -165,6 +168,21 @@ DOCUMENTS = st.one_of(
         NONE | TEXT,
     ),
     st.builds(d.AgreementSignature, st.integers(1, 9999), st.from_regex(r"[0-9a-f]{64}", fullmatch=True)),
+    st.builds(
+        d.Handover,
+        *[MEMBERS] * 2,
+        *[MOMENTS] * 4,
+        st.integers(1, 10**15 - 1),
+        st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+        st.tuples(*(st.builds(d.HandoverDuty, st.just(duty), COUNTS) for duty in DUTIES)),
+        NONE | TEXT,
+    ),
+    st.builds(
+        d.HandoverAcceptance,
+        st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+        st.lists(REMARKS, max_size=9, unique_by=lambda each: each.duty).map(tuple),
+        NONE | TEXT,
+    ),
     st.builds(d.Listing, DAYS, st.lists(LISTED, max_size=4, unique_by=lambda each: each.record).map(tuple)),
 )
 WRITTEN = st.one_of(

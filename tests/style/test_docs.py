@@ -1,12 +1,11 @@
 """The documentation says what the source says: made parts, routes, metrics, commands, links."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support import generated
+from support.nodes import ceg
 from support.tree import ROOT, all_files, files, shown, text_of
 
 from gateway.metrics import REGISTRY
@@ -74,8 +73,8 @@ def test_commands_when_named_in_readme_then_exist() -> None:
     named = {tuple(found.split()) for found in COMMAND.findall(text_of(ROOT / "README.md"))}
     assert named
     for words in named:
-        done = subprocess.run([Path(sys.executable).parent / "ceg", *words, "--help"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, (words, done.stderr)
+        done = ceg(*words, "--help")
+        assert done.code == 0, (words, done.err)
 
 
 def anchors(page: Path) -> set[str]:

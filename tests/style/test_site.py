@@ -10,8 +10,10 @@ import pytest
 from support import site_texts, vendoring
 from support.tree import ROOT, text_of
 
+from gateway.transferlog.leaf import TYPES
 from gateway.web.openapi import OPERATIONS, document
 from gateway.web.pages.table import ACTS, PAGES
+from gateway.web.pages.words import WORDS
 
 WEB = ROOT / "gateway" / "web"
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
@@ -50,6 +52,18 @@ def test_texts_when_looked_up_then_each_has_english_once_and_none_is_left_over()
     assert len(used) > 50
     assert (sorted(used - there.keys()), sorted(there.keys() - used)) == ([], [])
     assert [text for text, count in there.items() if count > 1] == []
+
+
+def test_leaf_types_when_listed_then_the_document_and_the_words_of_both_languages_have_each_and_no_other() -> None:
+    """A page that shows a leaf would say `erasure.lapsed` to a bank's clerk."""
+    table = text_of(ROOT / "docs" / "transfer-log.md").partition("\n## 4. ")[2].partition("\n## 5. ")[0]
+    told: list[str] = []
+    for types in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE):
+        for name in re.findall(r"`([a-z_.]+)`", types):
+            told.append(told[-1].partition(".")[0] + name if name.startswith(".") else name)
+    assert sorted(told) == sorted(TYPES)
+    english = site_texts.translated()
+    assert [name for name in TYPES if WORDS.get(name) not in english] == []
 
 
 @pytest.mark.parametrize("file", sorted(site_texts.ENGLISH.glob("*.po")), ids=lambda file: file.name)

@@ -46,6 +46,7 @@ BUSINESS = {
     "agreement": "SELECT * FROM agreement ORDER BY scope",
     "rule_version": "SELECT * FROM rule_version ORDER BY scope",
     "rule_file": "SELECT * FROM rule_file ORDER BY scope",
+    "handover": "SELECT * FROM handover ORDER BY scope",
     "flag": "SELECT * FROM flag ORDER BY scope",
     "flag_shelf": "SELECT * FROM flag_shelf ORDER BY learner",
     "flag_consent": "SELECT * FROM flag_consent ORDER BY scope",

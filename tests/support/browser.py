@@ -1,4 +1,4 @@
-"""A real Chromium over a running sandbox: found or installed, driven on a thread of its own, asked the same of every page.
+"""A real Chromium (`chromium` finds it) over a running sandbox: driven on a thread of its own, asked the same of every page.
 
 Sandbox and browser live on one event loop in one thread, so that ordinary tests of this process have theirs to themselves.
 What is asked: no CSP violation, no request to elsewhere, nothing on the console, axe clean, no sideways scrolling at 200 % text and
@@ -6,10 +6,7 @@ at 390 px, targets of 44 px, no Chinese left on an English page.  Screenshots go
 """
 
 import asyncio
-import os
 import random
-import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -18,8 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from support.mine_pages import mine_pages
 from support.rule_pages import two_versions
 from support.stuck_pages import stuck_pages
 from support.tree import ROOT
@@ -28,23 +25,17 @@ from support.vendoring import PACKAGES
 from gateway.simulator.banks import Programme
 from gateway.simulator.canaries import canaries_of
 from gateway.simulator.live import Sandbox, running
-from gateway.simulator.people import JIANGSU, SHANGHAI
+from gateway.simulator.people import JIANGSU, LEARNERS, SHANGHAI
 from gateway.simulator.reckoning import transfers_of
 from gateway.simulator.script import Script
 from gateway.web.pages.table import PAGES
 from gateway.web.pages.table import Page as Entry
 
 SHOTS = ROOT / "var" / "screenshots"
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 AXE = next(package.place / "axe.min.js" for package in PACKAGES if package.name == "axe-core")
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WAIT_S = 120.0
-INSTALL_S = 600.0
-HELP = (
-    "no Chromium found: install Debian's (apt-get install chromium fonts-noto-cjk) or point CEG_CHROMIUM at one; "
-    "with CEG_REQUIRE_BROWSER=1 its absence is a failure"
-)
 WATCH = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (e) => window.__violations.push(e.violatedDirective + " " + e.blockedURI));
@@ -60,20 +51,6 @@ CHINESE = """() => { const found = []; const walk = document.createTreeWalker(do
   return found; }"""
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 T = TypeVar("T")
-
-
-def find_chromium() -> str:
-    """A Chromium's path; installs Debian's where that may be done.  Skips the test, or fails it, where there is none."""
-    named = os.environ.get("CEG_CHROMIUM", "")
-    found = named or next((path for name in NAMES if (path := shutil.which(name))), "")
-    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "chromium", "fonts-noto-cjk"]):
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            subprocess.run(command, check=False, capture_output=True, timeout=INSTALL_S, env=quiet)
-        found = shutil.which("chromium") or ""
-    if not found:
-        (pytest.fail if os.environ.get("CEG_REQUIRE_BROWSER") == "1" else pytest.skip)(HELP)
-    return found
 
 
 @dataclass
@@ -118,7 +95,7 @@ class Stage:
         await script.every_pair()
         await script.unhappy_ends()
         await script.withdrawal()
-        learner = script.learner(SHANGHAI, enrolled=JIANGSU)
+        learner = script.learner(SHANGHAI, enrolled=JIANGSU, known=LEARNERS["learner-2"])
         slow = script._counter.pushed(self.sandbox.banks[SHANGHAI], JIANGSU, learner, Programme.SLOW)
         message = await script.open("slow", SHANGHAI, slow)
 
@@ -140,6 +117,7 @@ class Stage:
         settled = next(row["transfer"] for row in await transfers_of(self.sandbox.gateway) if row["state"] == "settled")
         self.samples |= {"transfer": settled, "waiting": message.scope}
         self.samples |= await stuck_pages(self.sandbox.gateway)
+        self.samples |= await mine_pages(self.sandbox.gateway, LEARNERS["learner"])
 
     async def context(self, role: str, *, bypass: bool = False) -> BrowserContext:
         """A browser of somebody who is signed in as `role` ("" nobody); kept for the session."""

@@ -1,6 +1,7 @@
 """Somebody with a gateway's files and its master key: opens whatever they still open, and tries what the log commits to."""
 
 import base64
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +12,12 @@ from typing import Any
 
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.sealing import KeyEncryptionKey
+from gateway.federation.message import Content
+from gateway.storage.part_rows import ContentLineRow
 from gateway.storage.rows import ContentRow, PartKeyRow
-from gateway.storage.sealed_rows import MARK, MESSAGE, WRITES
+from gateway.storage.sealed_rows import DISPUTED_PLACE, MARK, MESSAGE, WRITES, Opener
 from gateway.transferlog.leaf import Leaf, commit_record, leaf_bytes, parse_leaf
+from gateway.transfers.shared_papers import legible
 from gateway.transfers.vault import open_row
 
 SECRET = 32
@@ -58,9 +62,26 @@ class Burglar:
                         content = open_row(self.key.open_part_key(row[4], keys[row[4]].wrapped), ContentRow(*row))
                         yield content.secret
                         yield content.data
+                        if row[9]:
+                            yield from self._pieced(connection, row[:3], content, keys)
+
+    def _pieced(
+        self, connection: sqlite3.Connection, paper: tuple[str, ...], rest: Content, keys: dict[str, PartKeyRow]
+    ) -> Iterator[bytes]:
+        """A paper about several cases, as far as the keys that are left piece it together, and what is left of its secret."""
+        found = connection.execute("SELECT * FROM content_line WHERE (iss, jti, name) = (?, ?, ?)", paper)
+        lines = [ContentLineRow(*row[:5], each.decode()) for row in found for each in self._columns("content_line", row, keys)]
+        secret = rest.secret
+        for line in lines:
+            secret = bytes(a ^ b for a, b in zip(secret, bytes.fromhex(line.text[: 2 * SECRET]), strict=True))
+        yield secret
+        yield legible(rest, lines, b"[]")
 
     def _columns(self, table: str, row: tuple[Any, ...], keys: dict[str, PartKeyRow]) -> Iterator[bytes]:
         columns = MESSAGE if table == "message" else WRITES.get(f"{table}_put")
+        if table == "statement":
+            known = json.dumps({part: each.wrapped.hex() for part, each in keys.items()})
+            yield from (str(each[DISPUTED_PLACE]).encode() for each in Opener(self.key).rows("statements_all", [(*row, known)]))
         if columns is None or row[columns.part] not in keys:
             return
         key = self.key.open_column_key(row[columns.part], keys[row[columns.part]].wrapped)

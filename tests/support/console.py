@@ -15,6 +15,7 @@ from support.region import region
 from support.stages import ACCEPTING, SOURCE
 
 from gateway.client.console_book import Book
+from gateway.client.selection_book import SelectionBook
 from gateway.client.store import Outgoing
 from gateway.listening import ConsoleDoor
 from gateway.settings import Console
@@ -74,6 +75,7 @@ class Premises:
     page: Browser
     book: Book
     people: People
+    selections: SelectionBook
 
     async def case(self, number: int = 0, *, until: str = "reviewing") -> Outgoing:
         """A case towards the bank, with an estimate, delivered and waiting."""
@@ -106,10 +108,11 @@ async def premises(folder: Path) -> AsyncIterator[Premises]:
         connector = await banks.connect(ACCEPTING)
         banks.banks[ACCEPTING].people_decide = True
         database = banks.databases[ACCEPTING]
-        door = ConsoleDoor(Console.of({**provider.settings, "port": 0}), connector, database, world.clock, world.ids)
+        selections = SelectionBook(database, world.clock)
+        door = ConsoleDoor(Console.of({**provider.settings, "port": 0}), connector, database, world.clock, world.ids, selections)
         stack.push_async_callback(door.close)
         url = await door.open()
         provider.redirects.add(url + CALLBACK)
         browser = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)))
         book = Book(database, ACCEPTING, world.clock, world.ids)
-        yield Premises(banks, Browser(url, browser), book, People(database, world.clock, world.ids, LIMITS))
+        yield Premises(banks, Browser(url, browser), book, People(database, world.clock, world.ids, LIMITS), selections)

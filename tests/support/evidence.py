@@ -5,6 +5,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from support.region import ORIGIN, World, key_of, region, trust_data
 from support.stages import SOURCE, stage
 
-from gateway.federation.members import TrustData
+from gateway.federation.members import RetiredWitness, TrustData
 from gateway.federation.registry import TrustFile
 from gateway.model.canonical import b64url, jcs, unb64url
 from gateway.transferlog import merkle
@@ -36,6 +37,18 @@ def witnessed_trust(quorum: int = 3) -> TrustData:
     data = trust_data()
     members = tuple(replace(member, witness_vkey=witness_key(member.id).vkey) for member in data.members)
     return replace(data, members=members, gateway=replace(data.gateway, witness_quorum=quorum))
+
+
+def retired_witness(trust: TrustFile, member: str, until: int, log_until: int | None) -> TrustFile:
+    """As after that member's witness took a new key."""
+    new = NoteKey(f"witness.test/{member}", COSIGNATURE, key_of("a new witness key").public_raw).vkey
+    members = tuple(
+        replace(each, witness_vkey=new, witness_retired=(RetiredWitness(each.witness_vkey, datetime.fromtimestamp(until, UTC), log_until),))
+        if each.id == member
+        else each
+        for each in trust.data.members
+    )
+    return TrustFile(replace(trust.data, members=members))
 
 
 def maker(world: World) -> Evidence:

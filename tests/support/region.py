@@ -6,6 +6,7 @@ Used by tests of the use cases.  Clock and ids are seeded; the database is real.
 import asyncio
 import json
 import random
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 import aiohttp
 
 from gateway.adapters.part_manifest import write_manifest
-from gateway.app import Gateway, Tools, build, load_tools
+from gateway.app import DATABASE_FILE, Gateway, Tools, build, load_tools
 from gateway.crypto.digests import salted_digest
 from gateway.crypto.keys import SigningKey, write_secret_file
 from gateway.federation.envelope import seal
@@ -33,6 +34,7 @@ from gateway.model.local import PartManifest
 from gateway.model.regional import Kind
 from gateway.model.units import Credits
 from gateway.settings import Settings
+from gateway.storage.schema import upgrade
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
 from gateway.transfers.receive import Reply
 
@@ -242,8 +244,20 @@ def trust_data(endpoints: Mapping[str, str] | None = None, *, alg: str = "EdDSA"
     )  # fmt: skip
 
 
+@cache
+def empty_database() -> bytes:
+    """A database without rows, migrated once a process: every node of every test begins with one."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / DATABASE_FILE
+        upgrade(file)
+        return file.read_bytes()
+
+
 def write_files(folder: Path, data: TrustData) -> Settings:
-    """Trust file, keys, settings: everything a node starts from."""
+    """Trust file, keys, an empty database, settings: everything a node starts from."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    if not (folder / "data" / DATABASE_FILE).exists():
+        (folder / "data" / DATABASE_FILE).write_bytes(empty_database())
     keys = folder / "keys"
     keys.mkdir(parents=True, exist_ok=True)
     if not (keys / "gateway.pem").exists():

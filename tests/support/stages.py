@@ -201,6 +201,8 @@ ACTS: dict[str, Callable[[Stage], Made]] = {
     "rule-approve": _dummies("approval"),
     "rule-publish": _dummies("publication"),
     "rule-withdraw": _dummies("reason"),
+    "handover": _dummies("handover"),
+    "handover-accept": _dummies("acceptance"),
     "forward": _dummies("case", "request", "identity", "consent"),
     "notify": _dummies("notice"),
     "fetch": _dummies("case", "request", "identity", "consent-source"),

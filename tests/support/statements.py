@@ -61,7 +61,7 @@ class Hands:
         return await self.world.act(iss or self.member, "statement-sign", [("countersignature", word)], **claims)
 
     async def dispute(self, *items: Difference, **changes: Any) -> Heard:
-        word = write_differences(self.sd, self.statement.revision, items)
+        word = changes.pop("data", None) or write_differences(self.sd, self.statement.revision, items)
         claims = {"scp": self.statement.scope, "ver": self.statement.revision} | changes
         return await self.world.act(self.member, "statement-dispute", [("differences", word)], **claims)
 
@@ -73,7 +73,8 @@ async def handed(world: World, member: str) -> Hands:
 
 
 def row_of(found: Books, scope: str = SCOPE) -> StatementRow:
-    sql = "SELECT s.*, p.wrapped FROM statement s LEFT JOIN part_key p ON p.part_id = s.id WHERE s.id = ?"
+    keys = "(SELECT json_group_object(p.part_id, hex(p.wrapped)) FROM part_key p)"
+    sql = f"SELECT s.*, {keys} FROM statement s WHERE s.id = ?"
     (values,) = found.opened("statements_by_id", sql, scope)
     return StatementRow(*values)
 

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from gateway.app import Gateway
+from gateway.model.people import Person, Role
 from gateway.model.transfer import State
 from gateway.simulator.reckoning import transfers_of
 from gateway.storage.database import Row, Write
 from gateway.storage.rows import OwedRow, TransferRow
 from gateway.transfers.alerts import Alerts, Finding
 from gateway.transfers.case import utc_text
+from gateway.transfers.operator_acts import Acting
 from gateway.transfers.selections import Selection, Wanted
 from gateway.transfers.waiting_list import HELD, LETTER, RETRY, Sought
 
 LETTER_ID = "sample-dead-letter"
+CENTRE = Person("centre", "测试员", frozenset({Role.CENTRE_OPERATOR}))
 
 
 async def stuck_pages(gateway: Gateway) -> dict[str, str]:
@@ -38,11 +41,14 @@ async def stuck_pages(gateway: Gateway) -> dict[str, str]:
     selections, found = gateway.parts.centre.selections, {}
     for kind, name in ((HELD, "frozen"), (LETTER, "released")):
         (one,) = await selections.listed(Sought(kind))
-        made = await selections.freeze("centre", Wanted(kind, RETRY, unit=one.unit), "对方已恢复")
+        made = await selections.freeze(CENTRE, Wanted(kind, RETRY, unit=one.unit), "对方已恢复")
         assert isinstance(made, Selection)
         found[name] = made.token
-    await selections.use("centre", found["released"])
-    await Alerts(gateway.database, gateway.clock).note([Finding("held", held.accepting, "error"), Finding("clocks_apart", "", "error")])
+    await selections.use(CENTRE, found["released"])
+    acting = Acting(gateway.committer, gateway.ids)
+    await Alerts(gateway.database, gateway.clock, acting).note(
+        [Finding("held", held.accepting, "error"), Finding("clocks_apart", "", "error")]
+    )
     return {"letter": LETTER_ID, **found}
 
 

@@ -9,6 +9,8 @@ from support.region import REGIONS, World, key_of, trust_data
 
 from gateway.client.mirror import Mirror
 from gateway.client.own_leaves import Book
+from gateway.client.own_receipts import OwnReceipts
+from gateway.client.store import Store
 from gateway.client.witness import Witness
 from gateway.client.witness_file import log_verifier, witness_key
 from gateway.errors import PeerUnavailableError
@@ -47,6 +49,7 @@ class Four:
     lies: dict[str, Lie] = field(default_factory=dict)
     heads: dict[str, str] = field(default_factory=dict)
     books: Mapping[str, Book] = field(default_factory=dict)
+    receipts: Mapping[str, Store] = field(default_factory=dict)
     alter: Callable[[bytes], bytes] = lambda data: data
     offered: list[tuple[str, str]] = field(default_factory=list)
     witnesses: dict[str, Witness] = field(default_factory=dict)
@@ -66,7 +69,9 @@ class Four:
         place = self.folder / f"witness-{member}"
         mirror = Mirror(place, member, lambda: self.trust, self.fetch, self.books.get(member)) if self.mirrors else None
         key = witness_key(key_of(f"w{member}"), member, TrustFile(witnessed_trust()))
-        self.witnesses[member] = Witness.open(place, key, log_verifier(self.trust), mirror, self.world.clock.now)
+        store = self.receipts.get(member)
+        receipts = OwnReceipts(store) if store is not None else None
+        self.witnesses[member] = Witness.open(place, key, log_verifier(self.trust), mirror, self.world.clock.now, receipts)
 
     def close(self) -> None:
         for witness in self.witnesses.values():

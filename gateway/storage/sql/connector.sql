@@ -36,6 +36,11 @@ SELECT * FROM outbox WHERE claims ->> 'irt' = :irt ORDER BY number
 -- name: outbox_all
 SELECT * FROM outbox ORDER BY number
 
+-- name: outbox_receipts
+-- What the receipts tell of leaves, from a number on.
+SELECT number, state <> 'waiting' AS ended, receipt ->> 'index' AS at, receipt ->> 'leaf' AS leaf, receipt ->> 'proof' AS proof
+FROM outbox WHERE number > :above ORDER BY number LIMIT :most
+
 -- name: inbox_add
 INSERT INTO inbox (iss, jti, act, scope, con, state, error, token, at, seq) VALUES (?, ?, ?, ?, ?, 'kept', '', ?, ?, ?)
 
@@ -178,6 +183,13 @@ INSERT INTO learner_view (at, person, transfer, page) VALUES (?, ?, ?, ?)
 -- Who looked at a learner's case, newest first; of one case where one is named.
 SELECT at, person, transfer, page FROM learner_view WHERE (:transfer = '' OR transfer = :transfer) ORDER BY n DESC LIMIT :most
 
+-- name: learner_views_before
+SELECT COUNT(*) AS n FROM learner_view WHERE at < :before
+
+-- name: learner_views_forget
+-- The oldest so many.
+DELETE FROM learner_view WHERE n IN (SELECT n FROM learner_view WHERE at < ? ORDER BY n LIMIT ?)
+
 -- name: frozen_put
 INSERT INTO frozen VALUES (?, ?, ?, ?, ?, '')
 
@@ -190,3 +202,21 @@ UPDATE frozen SET used_at = ? WHERE id = ? AND used_at = ''
 
 -- name: frozen_sweep
 DELETE FROM frozen WHERE made_at < ?
+
+-- name: selection_here_put
+-- Once: what was collected of a selection does not change, and neither does what a person has said of it.
+INSERT INTO selection_here VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, ?) ON CONFLICT (token) DO NOTHING
+
+-- name: selection_here_by_token
+SELECT * FROM selection_here WHERE token = :token
+
+-- name: selections_here
+-- Newest first; of one state where one is named.
+SELECT * FROM selection_here WHERE (:state = '' OR state = :state) ORDER BY seen_at DESC, token LIMIT :most
+
+-- name: selection_here_sign
+-- A person's word: for exactly what was shown, once.
+UPDATE selection_here SET state = 'signed', signed_by = ?, changed_at = ? WHERE token = ? AND digest = ? AND state = 'asked'
+
+-- name: selection_here_move
+UPDATE selection_here SET state = ?, code = ?, changed_at = ? WHERE token = ? AND state = ?

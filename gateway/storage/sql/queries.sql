@@ -27,9 +27,10 @@ INSERT OR REPLACE INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 SELECT i.*, p.wrapped FROM item i LEFT JOIN part_key p ON p.part_id = i.transfer
 WHERE i.transfer IN (SELECT value FROM json_each(:ids)) ORDER BY i.transfer, i.position
 
--- name: item_states
--- Without anything that is sealed.
-SELECT transfer, state FROM item WHERE transfer IN (SELECT value FROM json_each(:ids))
+-- name: items_past
+-- Of each case, the items that came to a decision or wait for it: where they stand and which records they are.
+SELECT i.transfer, i.position, i.record, p.wrapped FROM item i LEFT JOIN part_key p ON p.part_id = i.transfer
+WHERE i.transfer IN (SELECT value FROM json_each(:ids)) AND i.state <> 'closed'
 
 -- name: items_alike
 -- A learner's items that still count, newest cases first, as likely twins are compared (`recognition.twins.Candidate`).
@@ -39,7 +40,7 @@ WHERE t.learner = :learner AND i.alike <> '' AND i.state IN ('claimed', 'recogni
 ORDER BY t.opened_at DESC, t.id, i.position LIMIT :most
 
 -- name: item_put
-INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: outcomes_by_key
 SELECT * FROM outcome WHERE nf IN (SELECT value FROM json_each(:nfs))
@@ -59,7 +60,23 @@ SELECT * FROM outcome WHERE claims <> '' ORDER BY nf LIMIT :most
 SELECT COUNT(*) AS n FROM outcome WHERE claims <> ''
 
 -- name: content_put
-INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: content_line_put
+INSERT OR REPLACE INTO content_line VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: content_lines
+-- The stretches of one paper that name single cases, each under its case's key.
+SELECT l.*, p.wrapped FROM content_line l LEFT JOIN part_key p ON p.part_id = l.part_id
+WHERE l.iss = :iss AND l.jti = :jti AND l.name = :paper ORDER BY l.line
+
+-- name: content_lines_blank
+UPDATE content_line SET text = '' WHERE part_id = ?
+
+-- name: rulings_on
+-- The parts of rulings about these outcomes that are there still.
+SELECT DISTINCT part_id FROM content WHERE transfer IN (SELECT value FROM json_each(:nfs)) AND part_id <> transfer AND length(sealed) > 0
+ORDER BY part_id LIMIT :most
 
 -- name: contents_by_transfer
 SELECT * FROM content WHERE transfer = :transfer
@@ -137,7 +154,29 @@ SELECT * FROM consent WHERE (:controller = '' OR controller = :controller) AND i
 ORDER BY id || '/' || controller LIMIT :most
 
 -- name: consent_put
-INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: consents_by_scope
+SELECT * FROM consent WHERE scope = :scope AND scope <> ''
+
+-- name: consents_outlived
+-- Registered consents that no case took up, whose term ended before `:before`; oldest first.
+SELECT c.* FROM consent c LEFT JOIN fate f ON f.part_id = c.scope
+WHERE c.scope <> '' AND c.transfer = '' AND c.state <> 'erased' AND c.until < :before
+  AND (f.part_id IS NULL OR f.held_at = '' OR (f.held_until <> '' AND f.held_until < :today))
+ORDER BY c.until, c.scope LIMIT :most
+
+-- name: flag_consents_held
+-- One bank's consents for reading one learner's flags.
+SELECT c.*, p.wrapped FROM flag_consent c LEFT JOIN part_key p ON p.part_id = c.scope
+WHERE c.learner = :learner AND c.controller = :controller ORDER BY c.scope LIMIT :most
+
+-- name: flag_consent_forget
+DELETE FROM flag_consent WHERE scope = ?
+
+-- name: enquiries_asked_by
+-- One bank's questions to another about one learner.
+SELECT * FROM enquiry WHERE learner = :learner AND iss = :asker AND source = :source ORDER BY id LIMIT :most
 
 -- name: enquiries_by_id
 SELECT * FROM enquiry WHERE id IN (SELECT value FROM json_each(:ids))
@@ -191,6 +230,10 @@ SELECT idx FROM log_key WHERE scope = :scope AND seq = :seq
 -- The newest leaf of each scope.
 SELECT s.value, (SELECT k.idx FROM log_key k WHERE k.scope = s.value ORDER BY k.seq DESC LIMIT 1) FROM json_each(:scopes) s
 
+-- name: log_seqs_of_scopes
+-- The number of the newest leaf of each scope, -1 where it has none.
+SELECT s.value, COALESCE((SELECT k.seq FROM log_key k WHERE k.scope = s.value ORDER BY k.seq DESC LIMIT 1), -1) FROM json_each(:scopes) s
+
 -- name: log_scope
 SELECT k.seq, k.idx, e.leaf FROM log_key k JOIN log_entry e ON e.idx = k.idx WHERE k.scope = :scope ORDER BY k.seq
 
@@ -231,9 +274,15 @@ WHERE (:member = '' OR :member IN (source, accepting, facing)) AND (:state = '' 
   AND (opened_at, id) < (:before_at, :before_id)
 ORDER BY opened_at DESC, id DESC LIMIT :most
 
--- name: transfers_accepted
--- Cases of one accepting bank (or, with '', of all), by id, a page at a time.
-SELECT * FROM transfer WHERE (:accepting = '' OR accepting = :accepting) AND id > :after ORDER BY id LIMIT :most
+-- name: transfers_past
+-- Cases of one accepting bank (or, with '', of all), by id up to `:last` (or, with '', to the end), a page at a time: each with its
+-- wrapped key, its items and its closed ones counted, and the content of that name which `:iss` made of it.
+SELECT t.id, t.opened_at, t.accepting, t.programme, t.consent_withdrawn, t.part_id, p.wrapped,
+  (SELECT count(*) FROM item i WHERE i.transfer = t.id),
+  (SELECT count(*) FROM item i WHERE i.transfer = t.id AND i.state = 'closed'), c.*
+FROM transfer t LEFT JOIN part_key p ON p.part_id = t.part_id
+LEFT JOIN content c ON c.iss = :iss AND c.jti = t.id AND c.name = :content
+WHERE (:accepting = '' OR t.accepting = :accepting) AND t.id > :after AND (:last = '' OR t.id <= :last) ORDER BY t.id LIMIT :most
 
 -- name: transfers_accepted_count
 SELECT count(*) FROM transfer WHERE :accepting = '' OR accepting = :accepting
@@ -347,7 +396,7 @@ DELETE FROM part_key WHERE part_id = ?
 
 -- name: contents_blank
 -- What was sealed under a key that is destroyed: which papers there were stays, their bytes go.
-UPDATE content SET sealed = x'' WHERE transfer = ?
+UPDATE content SET sealed = x'' WHERE part_id = ?
 
 -- name: proposal_forget
 DELETE FROM proposal WHERE transfer = ?
@@ -369,14 +418,19 @@ SELECT * FROM fate WHERE held_at <> '' ORDER BY held_at, part_id LIMIT :most
 SELECT * FROM consent WHERE transfer = :transfer AND digest <> ''
 
 -- name: statements_by_id
-SELECT s.*, p.wrapped FROM statement s LEFT JOIN part_key p ON p.part_id = s.id WHERE s.id IN (SELECT value FROM json_each(:ids))
+-- Their last column has the keys of all the parts that are named in what is disputed.
+SELECT s.*, (SELECT json_group_object(p.part_id, hex(p.wrapped)) FROM part_key p WHERE p.part_id IN
+         (SELECT i.value ->> 0 FROM json_each(s.disputed) m, json_each(m.value) i)) AS wrapped
+FROM statement s WHERE s.id IN (SELECT value FROM json_each(:ids))
 
 -- name: statement_put
-INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: statements_all
--- Newest month first.
-SELECT * FROM statement
+-- Newest month first.  The last column as above.
+SELECT s.*, (SELECT json_group_object(p.part_id, hex(p.wrapped)) FROM part_key p WHERE p.part_id IN
+         (SELECT i.value ->> 0 FROM json_each(s.disputed) m, json_each(m.value) i)) AS wrapped
+FROM statement s
 WHERE (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting) AND (:period = '' OR period = :period)
 ORDER BY period DESC, source, accepting LIMIT :most
 
@@ -390,7 +444,7 @@ FROM transfer t
 LEFT JOIN statement s
   ON s.source = t.source AND s.accepting = t.accepting AND s.period = strftime('%Y-%m', t.opened_at, '+8 hours')
 WHERE t.opened_at < :before
-GROUP BY t.source, t.accepting, period HAVING s.id IS NULL OR MAX(t.changed_at) > s.issued_at
+GROUP BY t.source, t.accepting, period HAVING s.id IS NULL OR MAX(t.changed_at) > s.issued_at OR s.torn = 1
 ORDER BY period, t.source, t.accepting
 
 -- name: statement_cases
@@ -423,6 +477,26 @@ INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 -- name: rules_all
 -- Few and small, oldest first: the files themselves, which may have megabytes, stand elsewhere.
 SELECT * FROM rule_version ORDER BY proposed_at, scope
+
+-- name: handovers_by_scope
+SELECT * FROM handover WHERE scope IN (SELECT value FROM json_each(:scopes))
+
+-- name: handovers_all
+-- One a pair of successive turns: few.
+SELECT * FROM handover ORDER BY ended_until, scope
+
+-- name: handover_put
+INSERT OR REPLACE INTO handover VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: open_duties
+-- What waits for the presiding unit, or that the unit that comes has to know of, beside the cases (`tally_sums`).
+SELECT 'contested' AS duty, COUNT(*) AS n FROM outcome WHERE claims <> ''
+UNION ALL SELECT 'flags', COUNT(*) FROM flag WHERE state = 'escalated'
+UNION ALL SELECT 'dead_letters', COUNT(*) FROM owed WHERE dead_since <> '' AND state IN ('new', 'ready')
+UNION ALL SELECT 'rules', COUNT(*) FROM rule_version WHERE state IN ('tested', 'approved')
+UNION ALL SELECT 'agreements', COUNT(*) FROM agreement WHERE proposed_by <> ''
+UNION ALL SELECT 'alarms', COUNT(*) FROM alert WHERE state <> 'over'
+UNION ALL SELECT 'legal_holds', COUNT(*) FROM fate WHERE held_at <> '' AND (held_until = '' OR held_until >= :today)
 
 -- name: rules_page
 -- Newest first; `:before` is the cursor (proposed_at, scope).
@@ -471,6 +545,34 @@ ON CONFLICT (merge) DO UPDATE SET times = times + 1
 -- Newest first, before `:before`; of one person, one act, one outcome where they are named, between two moments.
 SELECT * FROM person_act WHERE n < :before AND (:person = '' OR person = :person) AND (:act = '' OR act = :act)
   AND (:outcome = '' OR outcome = :outcome) AND at >= :since AND at < :until ORDER BY n DESC LIMIT :most
+
+-- name: person_act_leaf_put
+INSERT INTO person_act_leaf VALUES (?, ?, ?)
+
+-- name: person_act_leaves
+-- Of these audit rows, those that are leaves: where, what opens it, and the leaf.
+SELECT p.merge, p.idx, p.secret, e.leaf FROM person_act_leaf p JOIN log_entry e ON e.idx = p.idx
+WHERE p.merge IN (SELECT value FROM json_each(:merges))
+
+-- name: person_acts_logged
+-- What people did by its leaves, in order, each with its audit row where that is still there.
+SELECT k.seq, k.idx, e.leaf, p.secret, a.* FROM log_key k JOIN log_entry e ON e.idx = k.idx
+LEFT JOIN person_act_leaf p ON p.idx = k.idx LEFT JOIN person_act a ON a.merge = p.merge
+WHERE k.scope = :scope AND k.seq > :after ORDER BY k.seq LIMIT :most
+
+-- name: person_acts_unlogged
+-- Audit rows of acts that are leaves, without one.
+SELECT a.* FROM person_act a WHERE a.outcome = 'done' AND a.act IN (SELECT value FROM json_each(:acts)) AND a.n > :after
+  AND NOT EXISTS (SELECT 1 FROM person_act_leaf p WHERE p.merge = a.merge) ORDER BY a.n LIMIT :most
+
+-- name: saved_views
+SELECT * FROM saved_view WHERE person = :person ORDER BY name LIMIT :most
+
+-- name: saved_view_put
+INSERT OR REPLACE INTO saved_view VALUES (?, ?, ?, ?)
+
+-- name: saved_view_forget
+DELETE FROM saved_view WHERE person = ? AND name = ?
 
 -- name: sign_in_failures
 SELECT * FROM sign_in_failure WHERE who = :who
@@ -581,6 +683,13 @@ WHERE id IN (SELECT value FROM json_each(:ids))
 SELECT substr(t.opened_at, 1, 13) AS hour, t.source, t.accepting, t.programme, i.kind, i.state, i.reason, COALESCE(i.credits, '0'), COUNT(*)
 FROM item i JOIN transfer t ON t.id = i.transfer GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 
+-- name: recount_issuers
+-- Every item with the institution that issued it, from item (`:after`, `:position`) on, a page at a time.
+SELECT i.transfer, i.position, substr(t.opened_at, 1, 13) AS hour, t.source, t.accepting, t.programme, i.kind, i.state,
+       COALESCE(i.credits, '0') AS credits, i.issuer, p.wrapped
+FROM item i JOIN transfer t ON t.id = i.transfer LEFT JOIN part_key p ON p.part_id = i.transfer
+WHERE (i.transfer, i.position) > (:after, :position) ORDER BY i.transfer, i.position LIMIT :most
+
 -- name: recount_answers
 SELECT iss, substr(at, 1, 13) AS hour, status, COUNT(*) AS n, MAX(at) AS last FROM message GROUP BY 1, 2, 3
 
@@ -597,7 +706,7 @@ WHERE state IN ('confirming', 'delivering', 'reviewing', 'supplementing', 'posti
 -- name: transfers_page
 -- Cases of one state by when they last moved, from a cursor (moment, id) on, newest first.  "" is any; `:turn` a member whose turn it
 -- is, or `presiding`.
-SELECT * FROM transfer
+SELECT * FROM transfer INDEXED BY transfer_by_state
 WHERE state = :state AND changed_at >= :since AND changed_at <= :until
   AND (changed_at, id) < (:cursor_at, :cursor_id)
   AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
@@ -612,7 +721,7 @@ ORDER BY changed_at DESC, id DESC LIMIT :most
 
 -- name: transfers_page_back
 -- The same the other way: what comes before the cursor, oldest first.
-SELECT * FROM transfer
+SELECT * FROM transfer INDEXED BY transfer_by_state
 WHERE state = :state AND changed_at >= :since AND changed_at <= :until
   AND (changed_at, id) > (:cursor_at, :cursor_id)
   AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
@@ -624,6 +733,66 @@ WHERE state = :state AND changed_at >= :since AND changed_at <= :until
     OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
         OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
 ORDER BY changed_at, id LIMIT :most
+
+-- name: transfers_by_opening
+-- Cases of one state by when they were opened, newest first.
+SELECT * FROM transfer INDEXED BY transfer_by_opening
+WHERE state = :state AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (opened_at, id) < (:cursor_at, :cursor_id)
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND changed_at >= :since AND changed_at <= :until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+ORDER BY opened_at DESC, id DESC LIMIT :most
+
+-- name: transfers_by_opening_back
+-- The same the other way.
+SELECT * FROM transfer INDEXED BY transfer_by_opening
+WHERE state = :state AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (opened_at, id) > (:cursor_at, :cursor_id)
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND changed_at >= :since AND changed_at <= :until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+ORDER BY opened_at, id LIMIT :most
+
+-- name: transfers_by_due
+-- Cases that have a deadline, the earliest first; whatever is under way has its place in the index, and little else.
+SELECT * FROM transfer INDEXED BY transfer_by_deadline
+WHERE deadline IS NOT NULL AND (deadline, id) > (:cursor_at, :cursor_id) AND state IN (SELECT value FROM json_each(:states))
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND changed_at >= :since AND changed_at <= :until
+  AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+ORDER BY deadline, id LIMIT :most
+
+-- name: transfers_by_due_back
+-- The same the other way.
+SELECT * FROM transfer INDEXED BY transfer_by_deadline
+WHERE deadline IS NOT NULL AND (deadline, id) < (:cursor_at, :cursor_id) AND state IN (SELECT value FROM json_each(:states))
+  AND (:member = '' OR :member IN (source, accepting, facing)) AND (:seen_by = '' OR :seen_by IN (source, accepting, facing))
+  AND (:held_from = '' OR held_from = :held_from)
+  AND (:source = '' OR source = :source) AND (:accepting = '' OR accepting = :accepting)
+  AND changed_at >= :since AND changed_at <= :until
+  AND opened_at >= :opened_since AND opened_at <= :opened_until
+  AND (:turn = '' OR (:turn = 'presiding' AND (state = 'held' OR (state = 'disputed' AND stage <> 'accepting')))
+    OR (:turn = source AND (state IN ('confirming', 'supplementing') OR (state = 'posting' AND posted_source = '')))
+    OR (:turn = accepting AND (state IN ('delivering', 'reviewing') OR (state = 'posting' AND posted_accepting = '')
+        OR (state = 'disputed' AND stage = 'accepting') OR (state = 'settled' AND deadline IS NOT NULL))))
+ORDER BY deadline DESC, id DESC LIMIT :most
 
 -- name: transfers_count
 -- How many there are of one state, up to a bound.
@@ -673,13 +842,18 @@ WHERE h.one = 1 ORDER BY t.month, t.source, t.accepting, t.name
 -- name: person_acts_before
 SELECT COUNT(*) AS n FROM person_act WHERE at < :before
 
--- name: person_acts_forget
-DELETE FROM person_act WHERE at < ?
+-- name: person_act_leaves_forget
+-- Of the oldest so many; they go before their rows.
+DELETE FROM person_act_leaf WHERE merge IN (SELECT merge FROM person_act WHERE at < ? ORDER BY n LIMIT ?)
 
--- name: transfers_ended_before
--- Ended cases whose part is still there, longest ended first.
-SELECT t.id, t.state, t.changed_at FROM transfer t JOIN part_key p ON p.part_id = t.id
-WHERE t.state IN (SELECT value FROM json_each(:closed)) AND t.changed_at < :before ORDER BY t.changed_at LIMIT :most
+-- name: person_acts_forget
+DELETE FROM person_act WHERE n IN (SELECT n FROM person_act WHERE at < ? ORDER BY n LIMIT ?)
+
+-- name: transfers_outlived
+-- Cases that have not moved since `:before` and whose part is still there, from a cursor on, with what holds them; longest ago first.
+SELECT t.id, t.state, t.changed_at, t.facing, COALESCE(f.held_at, '') AS held_at, COALESCE(f.held_until, '') AS held_until
+FROM transfer t JOIN part_key p ON p.part_id = t.id LEFT JOIN fate f ON f.part_id = t.id
+WHERE t.changed_at < :before AND (t.changed_at, t.id) > (:after_at, :after_id) ORDER BY t.changed_at, t.id LIMIT :most
 
 -- name: rule_use_open
 -- Of the cases under way that reached their accepting bank: how many came with an estimate by its rules, by programme.
@@ -704,6 +878,9 @@ SELECT * FROM letter_note WHERE jti = :jti ORDER BY n LIMIT :most
 -- name: alerts
 SELECT * FROM alert ORDER BY last_at DESC LIMIT :most
 
+-- name: alerts_by_fingerprint
+SELECT * FROM alert WHERE fingerprint IN (SELECT value FROM json_each(:fingerprints))
+
 -- name: alert_put
 INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
@@ -715,3 +892,17 @@ INSERT INTO alert_sent (at, target, outcome) VALUES (?, ?, ?)
 
 -- name: alerts_sent_forget
 DELETE FROM alert_sent WHERE at < ?
+
+-- name: transfers_of_learner
+-- One learner's cases, newest first, from a cursor (moment, id) on.
+SELECT t.*, p.wrapped FROM transfer t LEFT JOIN part_key p ON p.part_id = t.id
+WHERE t.learner = :learner AND (t.opened_at, t.id) < (:before_at, :before_id) ORDER BY t.opened_at DESC, t.id DESC LIMIT :most
+
+-- name: leaves_of_learner
+-- The leaves of one learner's cases, questions and reads of flags, newest first, before an index.
+SELECT k.scope, k.seq, k.idx, e.leaf FROM log_key k JOIN log_entry e ON e.idx = k.idx
+WHERE k.idx < :before AND k.scope IN (
+  SELECT id FROM transfer WHERE learner = :learner
+  UNION SELECT id FROM enquiry WHERE learner = :learner
+  UNION SELECT scope FROM flag_shelf WHERE learner = :learner
+) ORDER BY k.idx DESC LIMIT :most

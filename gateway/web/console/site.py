@@ -10,6 +10,7 @@ from typing import Final
 from gateway.client.casework import Casework
 from gateway.client.connector import Connector
 from gateway.client.console_book import Book
+from gateway.client.selection_book import SelectionBook
 from gateway.web.languages import msg
 from gateway.web.pages.visit import Ground, Visit
 
@@ -23,6 +24,7 @@ class Console(Ground):
     connector: Connector
     casework: Casework
     book: Book
+    selections: SelectionBook
     decided_by: str
 
     @property

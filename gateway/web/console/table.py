@@ -10,6 +10,7 @@ from gateway.web.console.book import look_again, send_again, show_figures, show_
 from gateway.web.console.case import judge, say, show_case
 from gateway.web.console.confirm import confirm, show_confirm
 from gateway.web.console.inbox import show_inbox
+from gateway.web.console.selections import show_selections, sign
 from gateway.web.console.site import Console
 from gateway.web.languages import msg
 from gateway.web.pages.sign_in import show_sign_in, sign_out
@@ -21,6 +22,7 @@ PAGES: Final = (
     Page("/", msg("待办案件"), show_inbox, Right.DECIDE, tried_as=OPERATOR, tried_at=("/", "/?turn=all")),
     Page("/rows", msg("隔离与更正"), show_rows, Right.DECIDE, tried_as=OPERATOR),
     Page("/messages", msg("未送达"), show_messages, Right.DECIDE, tried_as=OPERATOR),
+    Page("/selections", msg("批量选择"), show_selections, Right.DECIDE, tried_as=OPERATOR),
     Page("/figures", msg("本行统计"), show_figures, Right.DECIDE, tried_as=OPERATOR),
     Page("/keys", msg("密钥与联系"), show_keys, Right.DECIDE, tried_as=OPERATOR),
     Page("/views", msg("查看记录"), show_views, Right.DECIDE, tried_as=OPERATOR),
@@ -35,6 +37,7 @@ ACTS: Final = (
     Act("/confirm/{frozen}", confirm, Right.DECIDE),
     Act("/rows/look", look_again, Right.DECIDE),
     Act("/messages/again", send_again, Right.DECIDE),
+    Act("/selections/sign", sign, Right.DECIDE),
     Act("/sign-out", sign_out, None),
 )
 

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from gateway.model.people import EVERYBODY, Denial, Right
 from gateway.transfers.alerts import FIRING, REASON_MAX, silenced
-from gateway.transfers.people import Deed
 from gateway.web.pages.render import when
 from gateway.web.pages.sheet import Column, Sheet
 from gateway.web.pages.visit import DeniedError, Shown, Visit
@@ -62,9 +61,8 @@ async def show_alerts(visit: Visit) -> Shown:
 async def acknowledge(visit: Visit, form: dict[str, list[str]]) -> str:
     """`POST /alerts/{fingerprint}/acknowledge`."""
     fingerprint, reason = await _asked(visit, form)
-    if not await visit.site.alerts.acknowledge(fingerprint, visit.person.subject, reason):
+    if not await visit.site.alerts.acknowledge(fingerprint, visit.person, reason):
         raise DeniedError(Denial.STALE)
-    await visit.site.people.did(visit.person, Deed("alert.acknowledge", fingerprint), reason)
     return visit.url("/alerts")
 
 
@@ -72,9 +70,8 @@ async def silence(visit: Visit, form: dict[str, list[str]]) -> str:
     """`POST /alerts/{fingerprint}/silence`; 0 hours ends a silence."""
     fingerprint, reason = await _asked(visit, form)
     hours = form.get("hours", [""])[0]
-    if not hours.isdecimal() or not await visit.site.alerts.silence(fingerprint, visit.person.subject, reason, int(hours[:6])):
+    if not hours.isdecimal() or not await visit.site.alerts.silence(fingerprint, visit.person, reason, int(hours[:6])):
         raise DeniedError(Denial.BAD_REQUEST)
-    await visit.site.people.did(visit.person, Deed("alert.silence", fingerprint), reason)
     return visit.url("/alerts")
 
 

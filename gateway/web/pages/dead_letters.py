@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from gateway.model.people import Denial, Right
 from gateway.transfers.letter_notes import CHARS_MAX
-from gateway.transfers.people import Deed
 from gateway.transfers.selection_progress import orders_on
 from gateway.transfers.trial import Trial
 from gateway.transfers.waiting_list import CANCEL, LETTER, RETRY, Sought, Waiting
@@ -88,9 +87,8 @@ def _tried(visit: Visit, action: str, trial: Trial) -> tuple[str, str, str]:
 async def annotate(visit: Visit, form: dict[str, list[str]]) -> str:
     """`POST /dead-letters/{id}/note`."""
     one = await _letter(visit)
-    if not await visit.site.notes.add(one.id, visit.person.subject, form.get("text", [""])[0]):
+    if not await visit.site.notes.add(one.id, visit.person, form.get("text", [""])[0]):
         raise DeniedError(Denial.BAD_REQUEST)
-    await visit.site.people.did(visit.person, Deed("letter.note", one.id))
     return visit.url(f"/dead-letters/{one.id}")
 
 

@@ -25,7 +25,7 @@ FORM_BYTES_MAX: Final = 64 * 1024
 FIELDS_MAX: Final = 2000
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 NOT_OURS: Final = "-"
-"""What an unknown visitor's request was about: never the path itself, which is free text of theirs."""
+"""What an unknown visitor's or a learner's request was about: never the path itself, which is free text of theirs."""
 _DENIAL_OF: Final = {
     404: Denial.NOT_FOUND,
     405: Denial.BAD_REQUEST,
@@ -99,7 +99,8 @@ async def turned_away(visit: Visit, denial: Denial) -> web.Response:
     """Write it down, and say so; a cookie whose session is over is taken back."""
     request, person = visit.request, visit.session.person if visit.session else None
     route = request.match_info.route.resource
-    about = request.path if person is not None else route.canonical if route else NOT_OURS
+    staff = person is not None and not person.learner
+    about = request.path if staff else route.canonical if route else NOT_OURS
     await visit.ground.people.refused(person, Deed(f"{request.method} {route.canonical if route else NOT_OURS}", about), denial)
     response = denied_page(visit, denial)
     if visit.session is None and visit.cookie:

@@ -28,7 +28,7 @@ def install(app: web.Application, tongues: dict[str, Tongue]) -> None:
         environment = aiohttp_jinja2.setup(
             app, app_key=ENVIRONMENT[language], default_helpers=False, loader=FileSystemLoader(TEMPLATES), autoescape=True,
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False, extensions=["jinja2.ext.i18n"],
-            filters={"when": when},
+            filters={"when": when, "day": day},
         )  # fmt: skip
         with_texts: Any = environment  # the extension adds to it
         with_texts.install_gettext_translations(tongue.texts, newstyle=True)
@@ -64,6 +64,11 @@ def fragment(visit: Visit, template: str, **context: Any) -> str:
 def when(text: str) -> str:
     """An RFC 3339 UTC text as people read it: Chinese time, to the second."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S") if text else "–"
+
+
+def day(text: str) -> str:
+    """The same, to the day."""
+    return when(text)[:10]
 
 
 def _context(visit: Visit, shown: Shown) -> dict[str, Any]:

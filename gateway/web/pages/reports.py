@@ -1,8 +1,8 @@
-"""`/reports`: counts of a month, quarter or year by what the log and the tables know in the clear, with small cells hidden.
+"""`/reports`: counts of a month, quarter or year by bank, kind, city, county and institution, with small cells hidden.
 
 The preview names the head of the transfer log it was computed at.  Its links carry the signed manifest, so every file of it is made
 again as of that very head, byte for byte, whatever has been logged since; where that cannot be done, the page says that it is stale.
-There is no PDF: the tables print from the browser, and CSV, XLSX and manifest are what others compute with.
+The PDF is an extra; where it cannot be made the page says why, and CSV, XLSX and manifest, which others compute with, do not need it.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,21 @@ from datetime import date
 from itertools import combinations
 from typing import Final
 
-from gateway.errors import TrustError
+from gateway.errors import FormatError, TransferError, TrustError
 from gateway.model.people import Denial
 from gateway.transfers.report_manifest import Manifest, write_manifest
-from gateway.transfers.reports import DIMENSIONS, HIDDEN, Query, Report
+from gateway.transfers.reports import ACCEPTING, DIMENSIONS, HIDDEN, KIND, MONTH, PLACES, SOURCE, Query, Report
 from gateway.web.pages.sheet import Cell, Column, Sheet
 from gateway.web.pages.visit import DeniedError, Download, Shown, Visit
 
 MONTHS: Final = 12
 FIRST_BY: Final = "source,accepting"
-CHOICES: Final = tuple(",".join(each) for width in (1, 2, 3, 4) for each in combinations(DIMENSIONS, width))
+OTHERS: Final = tuple(name for name in DIMENSIONS if name not in PLACES)
+CHOICES: Final = (
+    *(",".join(each) for width in (1, 2, 3, 4) for each in combinations(OTHERS, width)),
+    *(",".join((*each, place)) for place in PLACES for width in (0, 1) for each in combinations(OTHERS, width)),
+)
+"""What the form offers; the address takes any of up to four dimensions."""
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SIGNED: Final = ("size", "root", "digest", "sig")
 
@@ -27,21 +32,36 @@ SIGNED: Final = ("size", "root", "digest", "sig")
 async def show_reports(visit: Visit) -> Shown:
     """`?period=` and `?by=` ask anew; with `size`, `root`, `digest`, `sig` of a manifest the report of that moment is made again."""
     query, asked = _query(visit), visit.request.query
-    if any(name in asked for name in SIGNED):
-        manifest, signature = _named(visit, query), asked.get("sig", "")
-        made = await _again(visit, manifest, signature)
-        if kind := asked.get("file", ""):
-            return Shown("reports.html", download=_file(kind, made, manifest, signature))
-        again = True
-    else:
-        made, manifest, signature = await visit.site.parts.centre.report(query)
-        again = False
+    again = any(name in asked for name in SIGNED)
+    try:
+        if again:
+            manifest, signature = _named(visit, query), asked.get("sig", "")
+            made = await _again(visit, manifest, signature)
+        else:
+            made, manifest, signature = await visit.site.parts.centre.report(query)
+    except TransferError as no:
+        return Shown("reports.html", {**_choices(visit, query), "problem": no}, status=422)
+    problem, status = None, 200
+    if again and (kind := asked.get("file", "")):
+        try:
+            return Shown("reports.html", download=await _file(visit, kind, made, manifest, signature))
+        except FormatError as no:
+            problem, status = no, 503
     links = {"size": manifest.size, "root": manifest.root, "digest": manifest.digest, "sig": signature}
     context = {
-        "query": query, "manifest": manifest, "links": links, "again": again, "chosen": ",".join(query.by), "cli": not query.of_items,
-        "periods": list(_periods(visit.site.parts.today(), query.period)), "choices": [(each, _by_words(visit, each)) for each in CHOICES],
+        **_choices(visit, query), "manifest": manifest, "links": links, "again": again and problem is None, "cli": not query.of_items,
+        "problem": problem,
     }  # fmt: skip
-    return Shown("reports.html", context, sheets=(_sheet(visit, made),))
+    return Shown("reports.html", context, sheets=(_sheet(visit, made),), status=status)
+
+
+def _choices(visit: Visit, query: Query) -> dict[str, object]:
+    """What the form offers, and what was asked."""
+    choices = dict.fromkeys((*CHOICES, ",".join(query.by)))
+    return {
+        "query": query, "chosen": ",".join(query.by), "periods": list(_periods(visit.site.parts.today(), query.period)),
+        "choices": [(each, _by_words(visit, each)) for each in choices], "manifest": None,
+    }  # fmt: skip
 
 
 def _query(visit: Visit) -> Query:
@@ -72,13 +92,16 @@ async def _again(visit: Visit, manifest: Manifest, signature: str) -> Report:
     return made
 
 
-def _file(kind: str, made: Report, manifest: Manifest, signature: str) -> Download:
+async def _file(visit: Visit, kind: str, made: Report, manifest: Manifest, signature: str) -> Download:
+    """Raises FormatError for a PDF that cannot be made here."""
     name = f"report-{made.query.period}-{'-'.join(made.query.by)}"
     match kind:
         case "csv":
             return Download(f"{name}.csv", "text/csv", made.csv())
         case "xlsx":
             return Download(f"{name}.xlsx", XLSX, made.xlsx())
+        case "pdf":
+            return Download(f"{name}.pdf", "application/pdf", await visit.site.parts.papers.pdf(made))
         case "manifest":
             return Download(f"{name}.manifest.json", "application/json", write_manifest(manifest, signature))
         case _:
@@ -113,6 +136,14 @@ def _sheet(visit: Visit, made: Report) -> Sheet:
     ]
     rows: list[list[Cell]] = []
     for row in body:
-        places: list[Cell] = [_("全部") if value == HIDDEN else value or _("未知") for value in row[:width]]
+        places: list[Cell] = [_place(visit, name, value) for name, value in zip(head[:width], row[:width], strict=True)]
         rows.append([*places, *(_("已隐去") if value == HIDDEN else value for value in row[width:])])
     return Sheet("report", _("报表 %(period)s") % {"period": made.query.period}, columns, rows)
+
+
+def _place(visit: Visit, dimension: str, value: str) -> str:
+    """A value in people's words: the name with the code, as the PDF has it."""
+    if dimension in {MONTH, SOURCE, ACCEPTING, KIND} and value not in {HIDDEN, ""}:
+        return value
+    told = visit.site.parts.papers.names.told(dimension, value)
+    return told.en if visit.english and told.en else told.zh

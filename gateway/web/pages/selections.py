@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from gateway.model.people import Denial
 from gateway.model.transfer import Refusal
-from gateway.transfers.people import Deed
 from gateway.transfers.selection_progress import Line, lines
 from gateway.transfers.selections import (
     APPROVED,
@@ -140,8 +139,7 @@ async def freeze(visit: Visit, form: dict[str, list[str]]) -> str:
         tuple(sorted(set(form.get("id", ())))),
     )
     reason = said_.get("why", "")
-    one = found(await _selections(visit).freeze(visit.person.subject, wanted, reason, int(said_["rate"][:4])))
-    await visit.site.people.did(visit.person, Deed("selection.freeze", one.token), reason)
+    one = found(await _selections(visit).freeze(visit.person, wanted, reason, int(said_["rate"][:4])))
     return visit.url(f"/selections/{one.token}")
 
 
@@ -152,11 +150,11 @@ async def approve(visit: Visit, _form: dict[str, list[str]]) -> str:
 async def release(visit: Visit, _form: dict[str, list[str]]) -> str:
     """`POST /selections/{token}/release`: from now on the presiding unit may collect it; a stale one never."""
     token = visit.request.match_info["token"]
-    out = await _selections(visit).use(visit.person.subject, token)
+    out = await _selections(visit).use(visit.person, token)
     if isinstance(out, Refusal):
         raise DeniedError(DENIALS[out.code])
     assert isinstance(out, HandedOut), "nothing else is handed out"
-    return await _done(visit, Wish.USE, token, out.reason)
+    return visit.url(f"/selections/{token}")
 
 
 async def pause(visit: Visit, _form: dict[str, list[str]]) -> str:
@@ -173,12 +171,7 @@ async def stop(visit: Visit, _form: dict[str, list[str]]) -> str:
 
 async def _move(visit: Visit, wish: Wish) -> str:
     token = visit.request.match_info["token"]
-    one = found(await _selections(visit).move(visit.person.subject, token, wish))
-    return await _done(visit, wish, token, one.reason)
-
-
-async def _done(visit: Visit, wish: Wish, token: str, reason: str) -> str:
-    await visit.site.people.did(visit.person, Deed(f"selection.{wish.value}", token), reason)
+    found(await _selections(visit).move(visit.person, token, wish))
     return visit.url(f"/selections/{token}")
 
 

@@ -29,13 +29,16 @@ Cell: TypeAlias = str | int | Link
 class Column:
     """`number` columns are set right and are what a chart draws; `whole` ones (moments, ids, durations) are not broken into lines.
 
-    `own` ones hold what people wrote, in their language on every page.
+    `own` ones hold what people wrote, in their language on every page.  Where the page can be sorted by it, `url` sorts, or turns round
+    the order it has now: `order` is `ascending`, `descending`, or "" while the page is sorted by another.
     """
 
     title: str
     number: bool = False
     whole: bool = False
     own: bool = False
+    url: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

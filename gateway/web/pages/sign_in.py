@@ -6,9 +6,9 @@ from aiohttp import web
 
 from gateway.errors import GatewayError
 from gateway.model.canonical import b64url, unb64url
-from gateway.model.people import Denial
+from gateway.model.people import Denial, Person
 from gateway.web.pages.guard import drop_cookie, set_cookie
-from gateway.web.pages.visit import DeniedError, Shown, Visit
+from gateway.web.pages.visit import MINE, DeniedError, Shown, Visit
 
 CALLBACK: Final = "/sign-in/callback"
 WAY_S: Final = 600
@@ -51,15 +51,21 @@ async def get_callback(visit: Visit) -> web.StreamResponse:
     if claims is None:
         await site.people.failed(address)
         raise DeniedError(Denial.SIGN_IN_FAILED)
-    cookie = await _enter(visit, claims, address)
-    response = _redirect(local_path(_unwritten(to)))
+    person, cookie = await _enter(visit, claims, address)
+    response = _redirect(_way_on(person, local_path(_unwritten(to))))
     set_cookie(response, site.cookie_name, cookie, secure=site.secure)
     drop_cookie(response, way_cookie(visit), secure=site.secure)
     return response
 
 
-async def _enter(visit: Visit, claims: dict[str, Any], address: str) -> str:
-    people, subject = visit.ground.people, f"person:{claims['sub']}"
+def _way_on(person: Person, to: str) -> str:
+    """A learner who asked for nothing comes to the own pages: the overview is not for him."""
+    path, _, query = to.partition("?")
+    return f"{MINE}?{query}".rstrip("?") if person.learner and path == "/" else to
+
+
+async def _enter(visit: Visit, claims: dict[str, Any], address: str) -> tuple[Person, str]:
+    people, subject = visit.ground.people, visit.ground.open_id.whose(claims)
     if await people.locked(subject):
         raise DeniedError(Denial.LOCKED)
     person = visit.ground.open_id.person(claims)
@@ -68,7 +74,7 @@ async def _enter(visit: Visit, claims: dict[str, Any], address: str) -> str:
         raise DeniedError(Denial.NOT_KNOWN)
     if visit.session is not None:  # a new sign-in ends the one before: a session's value never outlives its person
         await people.sign_out(visit.session)
-    return await people.sign_in(person)
+    return person, await people.sign_in(person)
 
 
 async def sign_out(visit: Visit, _form: dict[str, list[str]]) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.model.people import Right
 from gateway.web.languages import msg
-from gateway.web.pages import selections
+from gateway.web.pages import sandbox, selections
 from gateway.web.pages.alerts import acknowledge, show_alerts, silence
 from gateway.web.pages.api_docs import show_api
 from gateway.web.pages.audit import show_audit
@@ -18,6 +18,10 @@ from gateway.web.pages.dead_letters import annotate, show_letter, show_letters
 from gateway.web.pages.flows import show_flows
 from gateway.web.pages.latency import show_latency
 from gateway.web.pages.members import show_members
+from gateway.web.pages.mine import show_mine
+from gateway.web.pages.mine_case import show_my_case
+from gateway.web.pages.mine_flags import show_my_flags
+from gateway.web.pages.mine_reads import show_my_reads
 from gateway.web.pages.overview import show_overview
 from gateway.web.pages.presiding import show_presiding
 from gateway.web.pages.reports import show_reports
@@ -27,7 +31,7 @@ from gateway.web.pages.sign_in import show_sign_in, sign_out
 from gateway.web.pages.stuck import show_stuck
 from gateway.web.pages.transfer_detail import show_transfer
 from gateway.web.pages.transfer_log import show_log
-from gateway.web.pages.transfers import show_transfers
+from gateway.web.pages.transfers import forget_view, save_view, show_transfers
 from gateway.web.pages.visit import Shown, Visit
 from gateway.web.pages.waiting import show_held, show_letter_list
 
@@ -47,6 +51,8 @@ class Page:
     menu: bool = True
     tried_as: str = "centre"
     tried_at: tuple[str, ...] = ()
+    sandbox: bool = False
+    """Only a sandbox has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,14 @@ class Act:
     path: str
     do: Callable[[Visit, dict[str, list[str]]], Awaitable[str]]
     right: Right | None
+    sandbox: bool = False
 
 
 PAGES: Final = (
     Page("/", msg("总览"), show_overview, Right.OVERVIEW, tried_at=("/", "/?tv=1")),
     Page("/flows", msg("省际流向"), show_flows, Right.REPORTS, tried_at=("/flows?period=7d&compared=30d",)),
     Page("/latency", msg("时效与成功率"), show_latency, Right.REPORTS),
-    Page("/transfers", msg("转移件"), show_transfers, Right.CASES, tried_at=("/transfers?state=all&sort=oldest",)),
+    Page("/transfers", msg("转移件"), show_transfers, Right.CASES, tried_at=("/transfers?state=all&sort=-opened",)),
     Page(
         "/transfers/{id}",
         msg("转移件"),
@@ -93,11 +100,18 @@ PAGES: Final = (
     Page("/reports", msg("统计报表"), show_reports, Right.REPORTS, tried_at=("/reports", "/reports?by=kind")),
     Page("/presiding", msg("轮值单位"), show_presiding, Right.OVERVIEW),
     Page("/rules", msg("认定规则"), show_rules, Right.RULES, tried_at=("/rules", "/rules?v={rule}")),
+    Page("/sandbox", msg("沙箱"), sandbox.show_sandbox, Right.SANDBOX, sandbox=True),
+    Page("/mine", msg("我的案件"), show_mine, Right.MINE, tried_as="learner"),
+    Page("/mine/flags", msg("信誉标记"), show_my_flags, Right.MINE, tried_as="learner"),
+    Page("/mine/reads", msg("谁看过我的信息"), show_my_reads, Right.MINE, tried_as="learner"),
+    Page("/mine/{id}", msg("我的案件"), show_my_case, Right.MINE, menu=False, tried_as="learner", tried_at=("/mine/{mine}",)),
     Page("/api/", msg("接口文档"), show_api, None, tried_as=""),
     Page("/sign-in", msg("登录"), show_sign_in, None, menu=False, tried_as=""),
 )
 ACTS: Final = (
     Act("/sign-out", sign_out, None),
+    Act("/transfers/views", save_view, Right.CASES),
+    Act("/transfers/views/forget", forget_view, Right.CASES),
     Act("/dead-letters/{id}/note", annotate, Right.OPERATE),
     Act("/alerts/{fingerprint}/acknowledge", acknowledge, Right.OPERATE),
     Act("/alerts/{fingerprint}/silence", silence, Right.OPERATE),
@@ -107,4 +121,8 @@ ACTS: Final = (
     Act("/selections/{token}/pause", selections.pause, Right.OPERATE),
     Act("/selections/{token}/go-on", selections.go_on, Right.OPERATE),
     Act("/selections/{token}/stop", selections.stop, Right.OPERATE),
+    Act("/sandbox/members/{member}", sandbox.switch, Right.SANDBOX, sandbox=True),
+    Act("/sandbox/scenarios/{code}", sandbox.play, Right.SANDBOX, sandbox=True),
+    Act("/sandbox/cases", sandbox.send, Right.SANDBOX, sandbox=True),
+    Act("/sandbox/reset", sandbox.reset, Right.SANDBOX, sandbox=True),
 )

@@ -13,7 +13,7 @@ from gateway.transfers.case_detail import CaseDetail, Step
 from gateway.transfers.turns import WAITING_ON
 from gateway.web.pages.figures import NONE, credits_text, moment, names, span
 from gateway.web.pages.sheet import Cell, Column, Link, Sheet
-from gateway.web.pages.transfer_filter import OLDEST, asked_filter, kept
+from gateway.web.pages.transfer_filter import asked_filter, asked_order, kept
 from gateway.web.pages.transfers import SHORT, turn
 from gateway.web.pages.visit import DeniedError, Shown, Visit
 
@@ -24,12 +24,10 @@ KEY_CHARS: Final = 12
 async def show_transfer(visit: Visit) -> Shown:
     """Raises DeniedError(NOT_FOUND) for an unknown case and for one the visitor may not see."""
     transfer, centre, query = visit.request.match_info["id"], visit.site.parts.centre, visit.request.query
-    found = await centre.case(transfer, asked_filter(visit)) if ID.fullmatch(transfer) else None
+    found = await centre.case(transfer, asked_filter(visit), asked_order(visit)) if ID.fullmatch(transfer) else None
     if found is None:
         raise DeniedError(Denial.NOT_FOUND)
     detail, before, after = found
-    if query.get("sort") == OLDEST:
-        before, after = after, before
     final = await visit.site.parts.finality.size()
     filtered = kept(query)
     context = {

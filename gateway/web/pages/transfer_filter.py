@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
+from urllib.parse import parse_qsl, urlencode
 
 from gateway.model.people import Denial
 from gateway.model.transfer import CLOSED, State
+from gateway.transfers.list_order import ORDERS, Order
 from gateway.transfers.periods import Period
 from gateway.transfers.tallies import CHINA
 from gateway.transfers.transfer_list import Filter
@@ -17,7 +19,6 @@ from gateway.web.pages.visit import DeniedError, Visit
 NAMES: Final = ("state", "waiting", "member", "source", "accepting", "opened", "moved", "id", "sort")
 """Parameters of the URL that choose and order cases."""
 ALL, OPEN, FLIGHT = "all", "open", "flight"
-OLDEST: Final = "oldest"
 ID_CHARS: Final = 64
 _HEX: Final = frozenset("0123456789abcdef")
 
@@ -57,6 +58,14 @@ def asked_filter(visit: Visit) -> Filter:
     return wanted
 
 
+def asked_order(visit: Visit) -> Order:
+    """The order that the URL names.  Raises DeniedError."""
+    order = ORDERS.get(visit.request.query.get("sort", ""))
+    if order is None:
+        raise DeniedError(Denial.BAD_REQUEST)
+    return order
+
+
 def bounds(period: Period) -> tuple[datetime, datetime]:
     """First and last moment of its days (+08:00)."""
     first = datetime.combine(period.first, time(), CHINA)
@@ -67,3 +76,13 @@ def bounds(period: Period) -> tuple[datetime, datetime]:
 def kept(query: Mapping[str, str]) -> dict[str, str]:
     """The parameters that make the filter, for addresses of cases opened from it."""
     return {name: query[name] for name in NAMES if query.get(name)}
+
+
+def filter_text(query: Mapping[str, str]) -> str:
+    """The same as one text, in one spelling: what a saved view holds."""
+    return urlencode(sorted(kept(query).items()))
+
+
+def view_of(text: str) -> dict[str, str]:
+    """The inverse of `filter_text`."""
+    return kept(dict(parse_qsl(text)))

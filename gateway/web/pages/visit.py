@@ -17,13 +17,17 @@ from aiohttp import web
 from gateway.model.canonical import b64url
 from gateway.model.people import Denial, Person, Right
 from gateway.transfers.alerts import Alerts
+from gateway.transfers.learners import Learners
 from gateway.transfers.letter_notes import LetterNotes
 from gateway.transfers.log_view import LogView
+from gateway.transfers.operator_acts import OperatorAudit
 from gateway.transfers.overview import Overview
 from gateway.transfers.people import People, Session
+from gateway.transfers.saved_views import SavedViews
 from gateway.web.keys import Parts
 from gateway.web.languages import EN, Tongue, msg
 from gateway.web.open_id import OpenId
+from gateway.web.pages.sandbox_door import SandboxDoor
 from gateway.web.pages.sheet import Sheet
 from gateway.web.pages.words import WORDS
 
@@ -75,8 +79,15 @@ class Site(Ground):
     parts: Parts
     notes: LetterNotes
     alerts: Alerts
+    sandbox: SandboxDoor | None = None
+    """None in service: then its pages do not exist."""
+    audit: OperatorAudit
+    views: SavedViews
+    learners: Learners
 
 
+MINE: Final = "/mine"
+"""Where a learner's own pages begin."""
 SITE: Final = web.AppKey("site", Ground)
 
 
@@ -146,7 +157,17 @@ class Visit:
     def menu(self) -> list[Entry]:
         """What the navigation shows this visitor."""
         rights = self.session.person.rights if self.session else frozenset()
-        return [entry for entry in self.ground.menu if entry.right is None or entry.right in rights]
+        return [entry for entry in self.ground.menu if (entry.right is None and not self.learner) or entry.right in rights]
+
+    @property
+    def learner(self) -> str:
+        """Whose own pages these are (pseudonym); "" for anybody but a learner."""
+        return self.session.person.learner if self.session else ""
+
+    @property
+    def home(self) -> str:
+        """Where the site's name leads."""
+        return self.url(MINE if self.learner else "/")
 
     @property
     def television(self) -> bool:

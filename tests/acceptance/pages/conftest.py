@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.browser import Stage, find_chromium, start
+from support.browser import Stage, start
+from support.chromium import find_chromium
 
 HERE = Path(__file__).parent
 _opened: list[tuple[Stage, Callable[[], None]]] = []

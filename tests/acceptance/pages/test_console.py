@@ -5,13 +5,17 @@ from urllib.parse import urlsplit
 import pytest
 from support.browser import Stage, axe_on, wrong_with
 
+from gateway.client.selected import Entry, Selected
+from gateway.client.selection_book import ASKED
 from gateway.client.store import Outgoing
+from gateway.model.transfer import Act
 from gateway.simulator.people import ZHEJIANG
 from gateway.simulator.script import Script
 from gateway.web.console.table import OPERATOR, PAGES
 
 pytestmark = pytest.mark.acceptance
-LOOKED_AT = ("/", "/cases/{transfer}", "/confirm/{frozen}")
+LOOKED_AT = ("/", "/cases/{transfer}", "/confirm/{frozen}", "/selections")
+RELEASED = Selected("q3vYk2-5sQ", Act.RETRY, "released", "9f2c" * 16, "对方已恢复", 5, (Entry("c7646179", "c7646179", done=False),))
 CASES = [page for page in PAGES if page.path in LOOKED_AT]
 
 
@@ -42,6 +46,7 @@ def laid(stage: Stage) -> dict[str, str]:
 
     async def lay(stage: Stage) -> dict[str, str]:
         case = await waiting(stage)
+        await stage.sandbox.selections[ZHEJIANG].keep(RELEASED, "2026-11-22T17:00:00Z", ASKED)
         return {"here": case.scope, "frozen": (await decide(stage, case)).rpartition("/")[2]}
 
     return stage.play(lay)

@@ -23,7 +23,7 @@ def test_report_when_its_files_are_taken_after_the_log_grew_then_those_of_the_ma
         links = [str(await each.get_attribute("href")) for each in await page.locator(LINKS).all()]
 
         async def take() -> list[bytes]:
-            return [await (await context.request.get(stage.people + link)).body() for link in links[:3]]
+            return [await (await context.request.get(stage.people + link)).body() for link in links[:4]]
 
         before = await take()
         size = (await stage.sandbox.gateway.parts.reading.head())[0]
@@ -34,7 +34,7 @@ def test_report_when_its_files_are_taken_after_the_log_grew_then_those_of_the_ma
 
         await Script(stage.sandbox, lambda *_: None).until(grown, "the log to grow")
         after = await take()
-        await page.goto(stage.people + links[3])
+        await page.goto(stage.people + links[4])
         told = await page.locator(".proof strong").inner_text()
         asked = parse_qs(urlsplit(links[0]).query)
         signature = asked["sig"][0]
@@ -46,17 +46,20 @@ def test_report_when_its_files_are_taken_after_the_log_grew_then_those_of_the_ma
             "/reports?period=2026-13",
         ]
         statuses = [(await context.request.get(stage.people + each)).status for each in wrong]
+        await page.goto(stage.people + "/reports?by=institution")
+        assert "GB/T 2260" in await page.locator("main").inner_text()
         await page.close()
         return before, after, statuses, told
 
     before, after, statuses, told = stage.play(walk)
     assert before == after
-    csv, xlsx, paper = before
+    csv, xlsx, pdf, paper = before
     manifest, signature = read_manifest(paper)
     keys = {record.kid: record.key for record in stage.sandbox.gateway.registry.trust.data.gateway.keys}
     assert verify_detached(signature, manifest.data(), TYP_REPORT, keys.get)
     assert csv.startswith(b"source,submitted,settled,settled_credits,")
     assert xlsx.startswith(b"PK")
+    assert pdf.startswith(b"%PDF-")
     assert json.loads(paper)["manifest"]["size"] == manifest.size
     assert statuses == [400, 400, 400, 404, 400]
     assert "逐字节" in told

@@ -1,6 +1,7 @@
 """Help texts: both languages, 80 columns, and the page that is made of them."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def walk(command: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:
             yield from walk(found, type(context)(found, info_name=name, parent=context))
 
 
+@cache
 def tree() -> list[tuple[str, Any, Any]]:
     root = get_command(app)
     return list(walk(root, typer.Context(root, info_name="ceg")))

@@ -168,13 +168,20 @@ def test_retention_when_terms_are_over_then_audit_goes_and_cases_are_listed(node
     early = ceg("retention", "apply", "--dry-run", "--at", "2026-11-22T00:00:00+08:00", "--config", node.config, "--json")
     assert (early.code, early.document["audit_rows"], early.document["cases"]) == (0, 1, []), early.err
     late = ("retention", "apply", "--at", "2029-11-30T00:00:00+08:00", "--config", node.config)
-    assert [each[:2] for each in ceg(*late, "--dry-run", "--json").document["cases"]] == [[node.cases[0], "settled"]]
+    shown = [(each[0], each[1], each[4]) for each in ceg(*late, "--dry-run", "--json").document["cases"]]
+    assert shown == [(node.cases[0], "settled", ""), (node.cases[1], "reviewing", "open")]
+    signs = ("--url", "http://127.0.0.1:9", "--member", "CN-33", "--key-file", node.folder / "keys" / "gateway.pem")
+    planned = ceg(*late, *signs, "--dry-run", "--json").document
+    assert ([each[4] for each in planned["cases"]], planned["orders"]) == (["not_ours", "open"], [])
+    assert ceg(*late, *signs[:2], "--dry-run").code == 2, "who signs, and with what, has to be said with where"
     assert (
         ceg("retention", "apply", "--yes", "--at", "2026-11-22T00:00:00+08:00", "--config", node.config, "--json").document["deleted"] == 1
     )
     assert node.cases[0] in ceg(*late, "--dry-run").out
     with closing(sqlite3.connect(node.database)) as connection:
         assert connection.execute("SELECT at FROM person_act").fetchall() == [("2026-11-01T00:00:00.000000Z",)]
+    silent = ceg(*late, *signs, "--presiding", "--yes", "--json")
+    assert (silent.code, [(each["sent"], each["code"]) for each in silent.document["orders"]]) == (7, [(False, "peer.unavailable")])
 
 
 @pytest.mark.parametrize("terms", [{"audit_months": 5}, {"records_years": 2}])

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from support.log_folder import export
 from support.nodes import ceg
 from support.region import tools
 
@@ -19,6 +20,7 @@ from gateway.transferlog.leaf import Leaf
 from gateway.transferlog.rebuild import Rebuild
 from gateway.transfers.rebuilt import Comparison
 from gateway.transfers.rebuilt_contents import ContentCheck
+from gateway.transfers.rebuilt_heads import compare_heads
 
 
 def change(database: Path, statement: str, *values: object) -> None:
@@ -78,7 +80,7 @@ CHANGES = [
     ("DELETE FROM member WHERE member = 'CN-33'", "member", "scope"),
     ("UPDATE member_key SET log_until = 3 WHERE member = 'CN-33'", "member_key", "log_until"),
     ("UPDATE member_key SET member = 'CN-33' WHERE member = 'CN-34'", "member_key", "member"),
-    ("INSERT INTO consent SELECT 'invented', controller, '', recipient, until, 'given', 1, '' FROM consent LIMIT 1", "consent", "scope"),
+    ("INSERT INTO consent SELECT 'new', controller, '', recipient, until, 'given', 1, '', '' FROM consent LIMIT 1", "consent", "scope"),
 ]
 
 
@@ -128,3 +130,47 @@ def test_content_when_gone_by_an_erasure_that_the_log_tells_of_then_erased_and_n
     asyncio.run(database.close())
     assert told.erased == {"one"}
     assert [(each.table, each.id) for each in told.differences] == [("content", "CN-31/two/decision")]
+
+
+def test_reads_when_no_bank_asked_by_them_then_they_are_no_enquiry_that_is_missing(node) -> None:
+    """The leaf of an answered enquiry is a bank's act; the reads of flags, and of evidence, are leaves that no act brought."""
+    at = "2026-11-22T00:00:00.000000Z"
+    leaves = [
+        Leaf("record.read", at, "reads:one", 0, "gateway", "one", actor="CN-31", facts={"what": "integrity", "under": "own", "flags": 1}),
+        Leaf("record.read", at, "asked", 0, "CN-31", "two", actor="CN-31", envelope="e.e.e", facts={"asked": "CN-32"}),
+    ]
+    rebuilt, told = Rebuild(), Comparison()
+    for index, leaf in enumerate(leaves):
+        rebuilt.take(index, leaf)
+    database = ReadOnlyDatabase.open(node.database, load_queries(package_folder() / "storage" / "sql" / "queries.sql"))
+    compare_heads(database, rebuilt, leaves.__getitem__, told)
+    asyncio.run(database.close())
+    assert [(each.id, each.database) for each in told.differences if each.table == "enquiry"] == [("asked", "(no row)")]
+
+
+def test_rebuild_when_the_database_is_behind_a_banks_copy_then_each_case_and_what_it_lost_are_named(node, tmp_path: Path) -> None:
+    """TL-64, PR-374: an older database, and a mirror that has all of it.  A copy that is not its continuation compares nothing."""
+    mirror = export(node, tmp_path / "mirror")
+    same = ceg("log", "rebuild", "--config", node.config, "--dir", mirror, "--json")
+    assert (same.code, same.document["agrees"]) == (0, True), same.err
+
+    def behind(*more: object) -> Any:
+        return ceg("log", "rebuild", "--config", node.config, "--dir", mirror, "--json", *more)
+
+    last = node.cases[0]  # as it stood before its newest acts: a state of then, and contents that had not come
+    change(node.database, "UPDATE transfer SET state = 'reviewing', ver = ver - 1 WHERE id = ?", last)
+    change(node.database, "DELETE FROM content WHERE name = 'decision'")
+    ran = behind()
+    told = {(each["table"], each["id"], each["field"]): (each["log"], each["database"]) for each in ran.document["differences"]}
+    assert ran.code == 6
+    assert told["transfer", last, "state"][1] == "reviewing"
+    assert ("transfer", last, "ver") in told
+    assert any(table == "content" and name.endswith("decision") and says[1] == "(no row)" for (table, name, _), says in told.items())
+
+    change(node.database, "DELETE FROM transfer WHERE id = ?", node.cases[1])
+    told = {(each["table"], each["id"], each["database"]) for each in behind().document["differences"]}
+    assert ("transfer", node.cases[1], "(no row)") in told
+
+    change(node.database, "UPDATE log_head SET root = zeroblob(32)")
+    other = behind()
+    assert (other.code, other.document["finding"]["code"], other.document["differences"]) == (6, "transferlog.root_mismatch", [])

@@ -13,6 +13,9 @@ from support.rules import ROOT, rule
 from support.ruling import Draft, Hands
 from support.stages import ACCEPTING, SOURCE, stage
 
+from gateway.cli import rule_past
+from gateway.crypto.sealing import KeyEncryptionKey
+from gateway.federation.protocol import GATEWAY_ID
 from gateway.model.transfer import State
 
 PROGRAMME = "120402"
@@ -102,6 +105,28 @@ def test_simulation_when_cases_cannot_be_opened_then_counted_under_their_reasons
     assert "未试算 not tried: 2 项 items(1 案 cases):内容已删除 / erased" in told.out
 
 
+def rewrite(node: Path, transfer: str, old: bytes, new: bytes) -> None:
+    """The case's regional form with other bytes in it, sealed as it was."""
+    key = KeyEncryptionKey.load(node / "keys" / "master.key")
+    with closing(sqlite3.connect(node / "data" / "gateway.db")) as database, database:
+        (wrapped,) = database.execute("SELECT wrapped FROM part_key WHERE part_id = ?", (transfer,)).fetchone()
+        (sealed,) = database.execute("SELECT sealed FROM content WHERE jti = ? AND name = 'regional'", (transfer,)).fetchone()
+        part, name = key.open_part_key(transfer, wrapped), f"{GATEWAY_ID}/{transfer}/regional"
+        plain = part.open(name, sealed)
+        assert old in plain
+        changed = part.seal(name, plain.replace(old, new, 1), bytes(12))
+        database.execute("UPDATE content SET sealed = ? WHERE jti = ? AND name = 'regional'", (changed, transfer))
+
+
+def test_simulation_when_a_content_is_not_of_the_standard_of_today_or_lacks_a_record_then_counted(node: Path) -> None:
+    one, two = reviewing(node)
+    rewrite(node, one, b"credit-exchange:1.0", b"credit-exchange:0.9")
+    rewrite(node, two, b"<record>SHC", b"<record>X")
+    found = simulated(node, written(node, rule("management", "XZ004", title=TITLES))).document
+    assert found["unread"]["unreadable"] == {"transfers": 1, "items": 2}
+    assert (found["items"], found["unread"]["no_content"]) == (1, {"transfers": 1, "items": 3})
+
+
 def test_simulation_when_the_key_is_anothers_or_the_programme_unknown_then_said_so(node: Path) -> None:
     draft = written(node, rule("management", "XZ004", title=TITLES))
     other = node / "other.key"
@@ -133,3 +158,30 @@ def test_simulation_when_a_member_asks_then_only_for_cases_that_came_to_it(node:
         assert ran.problem["code"] == "recognition.not_your_cases"
     else:
         assert ran.document["unchanged"] == ran.document["items"] == 4
+
+
+def test_simulation_when_several_processes_share_it_then_the_very_same_is_told(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = written(node, rule("management", "XZ004", title=TITLES, credits='"2"') + rule("never", "XZ001", title=["无此课程"]))
+    alone = simulated(node, draft)
+    monkeypatch.setattr(rule_past, "CASES_SHARED_MIN", 1)
+    shared = simulated(node, draft)
+    assert (shared.code, shared.document) == (0, alone.document)
+    assert shared.document["items"] == 4
+
+
+def test_simulation_when_a_row_is_damaged_then_the_same_fault_from_another_process(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(node, "UPDATE item SET record = char(1) || 'QUJDRA=='")
+    draft = written(node, rule("management", "XZ004", title=TITLES))
+    alone = simulated(node, draft)
+    monkeypatch.setattr(rule_past, "CASES_SHARED_MIN", 1)
+    shared = simulated(node, draft)
+    assert alone.problem["code"] == "storage.sealed_broken"
+    assert (shared.code, shared.problem) == (alone.code, alone.problem)
+
+
+def test_stretches_when_made_then_each_begins_where_the_one_before_ends() -> None:
+    made = rule_past.stretches()
+    bounds = [first for first, _ in made] + [made[-1][1]]
+    assert (len(made), bounds[0], bounds[-1]) == (rule_past.SHARES, "", "")
+    assert [last for _, last in made] == bounds[1:]
+    assert bounds[:-1] == sorted(set(bounds[:-1]))

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.evidence import court
+from support.evidence import AT, court, retired_witness
 from support.nodes import Ran, ceg
 from support.tree import ROOT
 
@@ -153,6 +153,13 @@ def test_script_of_the_page_when_run_on_a_bundle_then_it_holds_without_our_code(
     shown = capsys.readouterr().out
     assert shown.splitlines()[-1].startswith("final ")
     assert ("<credits>3.0</credits>" in shown) == (which != "learner")
+    (tmp_path / "trust.json").write_bytes(retired_witness(court().trust, "CN-31", AT + 1, found["log"]["size"]).to_bytes())
+    runpy.run_path(str(tmp_path / "check.py"))  # EV-25: a witness took a new key since
+    capsys.readouterr()
+    (tmp_path / "trust.json").write_bytes(retired_witness(court().trust, "CN-31", AT, None).to_bytes())
+    with pytest.raises(AssertionError):
+        runpy.run_path(str(tmp_path / "check.py"))
+    (tmp_path / "trust.json").write_bytes(court().trust.to_bytes())
     bundle.write_text(json.dumps(found).replace(found["leaves"][1]["leaf"][-20:], "A" * 20), "utf-8")
     with pytest.raises(AssertionError):
         runpy.run_path(str(tmp_path / "check.py"))

@@ -119,5 +119,8 @@ def test_witness_settings_when_wrong_then_every_entry_is_told(trust: Path) -> No
     assert sorted(each.path for each in caught.value.problems) == ["extra", "folder", "gateway_url", "port"]
     with pytest.raises(SettingsError):
         WitnessFile.load(file.with_name("none.toml"))
+    with pytest.raises(SettingsError) as caught:  # a check that could not be made is not left out in silence
+        WitnessFile.load(settings(trust, connector_db="connector.db"))
+    assert [each.path for each in caught.value.problems] == ["connector_db"]
     found = WitnessFile.load(settings(trust, member_key_file="bank.pem", port=0))
     assert (found.member_key_file, found.host, found.port) == (file.with_name("bank.pem"), "127.0.0.1", 0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import TrustError
-from gateway.federation.members import SignedAgreement, Status
+from gateway.federation.members import RetiredWitness, SignedAgreement, Status
 from gateway.federation.registry import TrustFile
 from gateway.federation.registry_watch import Change, Expiry, diff, warnings
 from tests.support.envelopes import JIANGSU, NOW, SHANGHAI
@@ -91,6 +91,22 @@ def test_diff_when_a_revocation_or_position_is_altered_then_refuses(change: dict
     old = trust(members=(bank("31", known), BANK_32))
     with pytest.raises(TrustError) as caught:
         diff(old, newer(members=(bank("31", replace(known, **change)), BANK_32)))
+    assert caught.value.code == "trust.registry_rewound"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"until": NOW}, {"log_until": 41}, {"log_until": None}, {"vkey": "bank-31.example/w+0a1b2c3d+AQ=="}],
+)
+def test_diff_when_a_retired_witness_key_comes_back_or_ends_later_then_refuses(change: dict[str, Any]) -> None:  # PR-373
+    gone = RetiredWitness("bank-31.example/w+00000001+AQ==", NOW - DAY, 40)
+    old = trust(members=(bank("31", record(SHANGHAI), witness_retired=(gone,)), BANK_32))
+    assert diff(old, newer(members=(bank("31", record(SHANGHAI)), BANK_32)))  # left out: it fell into other hands
+    members = (bank("31", record(SHANGHAI), witness_retired=(replace(gone, **change),)), BANK_32)
+    if "vkey" in change:
+        members = (bank("31", record(SHANGHAI), witness_vkey=gone.vkey), BANK_32)
+    with pytest.raises(TrustError) as caught:
+        diff(old, newer(members=members))
     assert caught.value.code == "trust.registry_rewound"
 
 

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import TrustError
+from gateway.federation.members import RetiredWitness
 from gateway.federation.trust_json import read_trust, write_trust
 from tests.support.trust import data
 
@@ -30,6 +33,22 @@ def test_trust_when_written_and_read_then_is_equal() -> None:
     assert read_trust(write_trust(revoked)) == revoked
     assert write_trust(data()).endswith(b"}\n")
     assert "网关".encode() in write_trust(data())
+
+
+OLD_KEY = "bank-31.example/w+00000001+AQ=="
+
+
+def retire(document: dict[str, Any], member: int = 0, **changes: Any) -> None:
+    """One more witness key that has ended."""
+    entry = {"vkey": OLD_KEY, "until": "2026-01-01T00:00:00Z", "log_until": 40} | changes
+    document["members"][member]["witness"].setdefault("retired", []).append(entry)
+
+
+def test_trust_when_a_witness_key_is_retired_then_written_and_read_and_no_file_without_one_changes() -> None:  # PR-372
+    old = RetiredWitness(OLD_KEY, datetime(2026, 1, 1, tzinfo=UTC), 40)
+    kept = data(members=(replace(data().members[0], witness_retired=(old, replace(old, vkey=OLD_KEY[:-3] + "g==", log_until=None))),))
+    assert read_trust(write_trust(replace(kept, presiding=(), agreements=()))).members == kept.members
+    assert b"retired" not in write_trust(data())
 
 
 FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
@@ -59,6 +78,17 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("$.members[0].witness.url", lambda d: d["members"][0]["witness"].update(url="http://bank.example/")),
     ("$.members", lambda d: d["members"][1]["witness"].update(vkey="")),
     ("$.members", lambda d: d["members"][1]["witness"].update(vkey=d["members"][0]["witness"]["vkey"])),
+    ("$.members[0].witness.retired", lambda d: d["members"][0]["witness"].update(retired=[])),
+    ("$.members[0].witness.retired", lambda d: d["members"][0]["witness"].update(retired=None)),
+    ("$.members[0].witness.retired[0]", lambda d: retire(d, extra=1)),
+    ("$.members[0].witness.retired[0].vkey", lambda d: retire(d, vkey="")),
+    ("$.members[0].witness.retired[0].until", lambda d: retire(d, until=None)),
+    ("$.members[0].witness.retired[0].log_until", lambda d: retire(d, log_until=-1)),
+    ("$.members", lambda d: retire(d, until="2027-01-01T00:00:00Z")),  # not over yet when the file is issued
+    ("$.members", lambda d: retire(d, vkey="another.example/w+00000001+AQ==")),  # a second name would count twice
+    ("$.members", lambda d: retire(d, member=1)),  # another member's name
+    ("$.members", lambda d: (retire(d), retire(d))),
+    ("$.members", lambda d: retire(d, vkey=d["members"][0]["witness"]["vkey"])),
     ("$.members", lambda d: d["members"].append(d["members"][0])),
     ("$.members", lambda d: d["members"][0].update(id="CN-YRD")),
     ("$.members", lambda d: d.update(members=[{}] * 201)),

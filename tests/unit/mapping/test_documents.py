@@ -22,6 +22,10 @@ from gateway.model.documents import (
     DecisionItem,
     Document,
     Enquiry,
+    Handover,
+    HandoverAcceptance,
+    HandoverDuty,
+    HandoverRemark,
     Identity,
     ListedRecord,
     Listing,
@@ -67,6 +71,11 @@ LISTING = Listing(date(2026, 11, 21), (LISTED, ListedRecord("R-2", "SKILL_CERT",
 
 AGREEMENT = AgreementTerms("A-1", 2, "CN-31", "CN-32", ("COURSE", "SKILL_CERT"), date(2026, 9, 1), date(2029, 8, 31))
 
+DUTIES = ("held", "disputed", "contested", "flags", "dead_letters", "rules", "agreements", "alarms", "legal_holds")
+OPEN = tuple(HandoverDuty(duty, n) for n, duty in enumerate(DUTIES))
+HANDOVER = Handover("CN-34", "CN-33", NOON, LATER, LATER, LATER, 912, "0f" * 32, OPEN)
+ACCEPTANCE = HandoverAcceptance("0f" * 32, (HandoverRemark("held", 1, 0),), "已核对")
+
 DOCUMENTS: list[Document] = [
     IDENTITY,
     Identity("110101199003071233", "王强"),
@@ -92,6 +101,10 @@ DOCUMENTS: list[Document] = [
     AGREEMENT,
     dataclasses.replace(AGREEMENT, item_credits_max="6", learner_year_credits_max="20.5", text="两行商定"),
     AgreementSignature(2, "0f" * 32),
+    HANDOVER,
+    dataclasses.replace(HANDOVER, text="如清单"),
+    ACCEPTANCE,
+    HandoverAcceptance("0f" * 32, ()),
 ]
 
 
@@ -151,6 +164,13 @@ def test_write_when_accounts_come_in_another_order_then_the_same_bytes() -> None
         (dataclasses.replace(AGREEMENT, kinds=("POINTS",)), "/agreement/kinds/kind", "standard.value"),
         (dataclasses.replace(AGREEMENT, item_credits_max="-1"), "/agreement/itemCreditsMax", "standard.value"),
         (AgreementSignature(2, "0F" * 32), "/agreementSignature/digest", "standard.value"),
+        (dataclasses.replace(HANDOVER, duties=OPEN[1:]), "/handover/duties", "standard.structure"),
+        (dataclasses.replace(HANDOVER, duties=(*OPEN[1:], OPEN[1])), "/handover/duties/item[9]", "standard.duplicate"),
+        (dataclasses.replace(HANDOVER, duties=(HandoverDuty("peace", 0), *OPEN[1:])), "/handover/duties/item[1]/duty", "standard.value"),
+        (dataclasses.replace(HANDOVER, log_size=0), "/handover/logSize", "standard.value"),
+        (dataclasses.replace(HANDOVER, incoming="Zhejiang"), "/handover/incoming", "standard.value"),
+        (dataclasses.replace(ACCEPTANCE, remarks=ACCEPTANCE.remarks * 2), "/handoverAcceptance/remarks/item[2]", "standard.duplicate"),
+        (dataclasses.replace(ACCEPTANCE, digest="0F" * 32), "/handoverAcceptance/digest", "standard.value"),
         (ConsentWithdrawal("C 1", "other", ""), "/consentWithdrawal/consentId", "standard.value"),
         (Enquiry("Shanghai", NOON), "/enquiry/source", "standard.value"),
         (Listing(date(2026, 11, 21), (LISTED, LISTED)), "/listing/items/item[2]", "standard.duplicate"),

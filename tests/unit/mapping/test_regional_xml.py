@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import FormatError, StandardError
-from gateway.mapping.regional_xml import part_of, read_loss, read_part, write_loss, write_part, xml_name
+from gateway.mapping.regional_xml import part_of, read_loss, read_own_records, read_part, write_loss, write_part, xml_name
 from gateway.mapping.schema import Standard
 from gateway.model.dates import PartialDate
 from gateway.model.regional import LEARNER_FIELDS, RECORD_FIELDS, Extra, Fate, Loss, LossReport, RegionalPart, RegionalRecord
@@ -189,3 +189,40 @@ def test_read_loss_when_outside_the_standard_then_refused(report: LossReport) ->
 def test_write_loss_when_xml_cannot_hold_a_character_then_refused_by_name() -> None:
     with pytest.raises(StandardError, match=r"standard\.character"):
         write_loss(dataclasses.replace(REPORT, losses=(Loss("", "p", Fate.DROPPED, "x", "\x00"),)))
+
+
+SOME = frozenset({"source.record", "kind", "size.credits", "date.awarded", "level.regional"})
+
+
+def test_read_own_records_when_some_fields_are_asked_then_those_alone() -> None:
+    content = write_part(PART)
+    assert [record.values for record in read_own_records(content, SOME)] == [
+        {path: value for path, value in record.values.items() if path in SOME} for record in PART.records
+    ]
+    everything = frozenset(field.path for field in RECORD_FIELDS)
+    assert [record.values for record in read_own_records(content, everything)] == [record.values for record in PART.records]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<kind>MOOC</kind>", b""),
+        (b'version="1.0">', b'version="2.0">'),
+        (b"credit-exchange:1.0", b"credit-exchange:0.9"),
+        (b"regionalPart", b"lossReport"),
+        (b"<credits>4.0<", b"<credits>four<"),
+        (b"<awarded>2023-06<", b"<awarded>2023-13<"),
+        (b"<regional>7<", b"<regional>seven<"),
+    ],
+)
+def test_read_own_records_when_not_of_the_standard_of_today_then_refused(old: bytes, new: bytes) -> None:
+    content = write_part(PART)
+    assert old in content
+    with pytest.raises(StandardError) as caught:
+        read_own_records(content.replace(old, new), SOME)
+    assert caught.value.code == "standard.invalid"
+
+
+def test_read_own_records_when_cut_short_then_not_well_formed() -> None:
+    with pytest.raises(FormatError):
+        read_own_records(write_part(PART)[:-20], SOME)

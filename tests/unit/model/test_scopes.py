@@ -1,5 +1,6 @@
 """Ids of scopes that are not transfers: recomputed here by hand, and never those of another kind, bank or message."""
 
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
 from gateway.model.scopes import (
@@ -8,7 +9,9 @@ from gateway.model.scopes import (
     agreement_scope,
     consent_scope,
     enquiry_id,
+    handover_scope,
     is_agreement_scope,
+    is_handover_scope,
     is_rule_scope,
     rule_scope,
 )
@@ -23,6 +26,15 @@ def test_ids_when_computed_by_hand_then_equal() -> None:
     assert [is_agreement_scope(scope) for scope in (agreement_scope("CN-31", "CN-32", "A-1"), "a" * 64, None)] == [True, False, False]
     assert rule_scope("CN-32", "demo", "2026.1") == "rule:" + sha256(b'["ceg-rule","CN-32","demo","2026.1"]').hexdigest()
     assert [is_rule_scope(scope) for scope in (rule_scope("CN-32", "a", "1"), "agreement:x", None)] == [True, False, False]
+
+
+def test_handover_when_computed_by_hand_then_equal_whatever_zone_the_moments_have() -> None:
+    """PR-352."""
+    ended = datetime(2026, 12, 1, 8, tzinfo=timezone(timedelta(hours=8)))
+    raw = b'["ceg-presiding","CN-34","2026-12-01T00:00:00.000000Z","CN-33","2026-12-02T00:00:00.000000Z"]'
+    scope = handover_scope("CN-34", ended, "CN-33", ended + timedelta(days=1))
+    assert scope == "presiding:" + sha256(raw).hexdigest()
+    assert [is_handover_scope(each) for each in (scope, "rule:x", None)] == [True, False, False]
 
 
 def test_ids_when_of_different_things_then_different() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
 import pytest
 from support.rules import CAPS, DAY, HEAD, programme, quoted, record, rule, rule_set
@@ -9,7 +10,7 @@ from support.rules import CAPS, DAY, HEAD, programme, quoted, record, rule, rule
 from gateway.recognition import simulate as module
 from gateway.recognition.rule_diff import diff
 from gateway.recognition.rule_places import Places, shown
-from gateway.recognition.simulate import Change, PastItem, simulate
+from gateway.recognition.simulate import Change, Comparison, PastItem, Tally, report, simulate
 
 TARGET = programme(("A", "4"), ("B", "3"))
 OLD = rule_set(rule("a", "A", title="甲") + rule("b", "B", title="乙"))
@@ -93,6 +94,42 @@ def test_simulation_when_there_are_too_many_changes_then_the_rest_is_counted(mon
     monkeypatch.setattr(module, "CHANGES_MAX", 3)
     found = simulate(None, OLD, past(4))
     assert (len(found.changes), found.changes_left_out, found.gained) == (3, 5, 8)
+
+
+GROUP = '[[group]]\nid = "g"\nzh = "组"\nen = "g"\nreason = "highest_only"\n'
+ALIKE = rule("a", "A", title="甲", more='group = "{0}"') + rule("b", "B", title="乙", more='group = "{1}"')
+
+
+@pytest.mark.parametrize(
+    ("new", "lost", "used"),
+    [
+        (rule_set(ALIKE.format("g", "g"), caps=CAPS + GROUP), 1, {"a": 1}),
+        (rule_set(rule("z", "A", title="甲") + rule("b", "B", title="乙")), 0, {"z": 1, "b": 1}),
+        (rule_set(rule("a", "A", title="甲") + rule("b", "B", title="乙"), caps=CAPS.replace("50", "5")), 1, {"a": 1, "b": 1}),
+        (rule_set(rule("a", "B", title="甲") + rule("b", "A", title="乙")), 1, {"a": 1, "b": 1}),
+    ],
+)
+def test_simulation_when_a_draft_offers_nearly_the_same_then_chosen_anew(new, lost, used):
+    found = simulate(OLD, new, past())
+    assert (found.lost, {name: count for name, count in found.used if count}) == (lost, used)
+
+
+def test_simulation_when_told_from_two_halves_then_as_from_the_whole(monkeypatch):
+    monkeypatch.setattr(module, "CHANGES_MAX", 3)
+    monkeypatch.setattr(module, "GAPS_MAX", 2)
+    others = [PastItem("u", DAY, TARGET, record(f"u{title}", title=title)) for title in "丁戊己丙"]
+    whole = past(2) + others + [PastItem("v", DAY, TARGET, each) for each in RECORDS]
+    halves = []
+    for items in (whole[:6], whole[6:]):
+        running = Comparison(OLD)
+        for _, together in groupby(items, key=lambda item: item.transfer):
+            running.take(None, list(together))
+        halves.append(running.tally)
+    joined = Tally()
+    for half in halves:
+        joined.join(half)
+    assert report(OLD, joined) == simulate(None, OLD, whole)
+    assert report(OLD, joined).changes_left_out == 3
 
 
 def test_simulation_when_compared_with_the_estimate_then_the_same_credits():

@@ -133,7 +133,7 @@ def test_words_when_read_then_what_was_written_and_with_the_statement_beside_the
     differing = (Difference("a" * 64, "r1", "refused", "3.0"), Difference("f" * 64, "", "", None))
     read = read_differences(write_differences("d" * 64, 2, differing))
     assert read.items == differing
-    beside = against(statement(), read.items)
+    beside = against(statement().cases or (), read.items)
     assert beside[0] == Difference("a" * 64, "r1", "refused", "3.0", "recognised", "3.0")
     assert beside[1] == differing[1]
 

@@ -116,3 +116,24 @@ def test_cosignatures_when_of_banks_that_are_no_members_then_not_final(shop: Any
         with pytest.raises(TransferLogError) as raised:
             open_checkpoint(cosigned(*signers), verifiers, cosigners_min=3)
         assert raised.value.code == "transferlog.not_final"
+
+
+def test_cosignatures_when_of_a_retired_witness_key_then_counted_up_to_its_end_only(shop: Any, rows: Any) -> None:  # PR-373
+    members = [shop.Signer(f"bank-{n}.example", COSIGNATURE) for n in range(3)]
+    at, old = 1_800_000_000, members[0]
+    body, _ = split_note(rows.note.decode())
+    note = rows.note.decode() + "".join(cosign(body, each.key.name, each.key.id, at, each.sign) for each in members)
+
+    def quorum(until: int, size_max: int | None) -> bool:
+        known = [shop.Signer(shop.origin).verifier, replace(old.verifier, until=until, size_max=size_max)]
+        return len(open_checkpoint(note, [*known, *(each.verifier for each in members[1:])]).cosigned) == 3
+
+    assert quorum(at + 1, SIZE)
+    assert quorum(at + 1, None)
+    assert not quorum(at, SIZE)  # made at its end, or later
+    assert not quorum(at + 1, SIZE - 1)  # over a log that was longer than it ever saw
+    bad = note.replace(cosign(body, old.key.name, old.key.id, at, old.sign), cosign(body, old.key.name, old.key.id, at, members[1].sign))
+    known = [shop.Signer(shop.origin).verifier, replace(old.verifier, until=at + 1, size_max=SIZE)]
+    with pytest.raises(TransferLogError) as raised:
+        open_checkpoint(bad, known)
+    assert raised.value.code == "transferlog.bad_signature"

@@ -1,4 +1,6 @@
-"""Nothing yet: the number is kept for region_tallies.  Expand only."""
+"""The institution that issued an item, sealed under its part's key.  Expand only."""
+
+from alembic import op
 
 revision = "0020"
 down_revision = "0019"
@@ -7,4 +9,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute("ALTER TABLE item ADD COLUMN issuer TEXT NOT NULL DEFAULT 'unknown'")

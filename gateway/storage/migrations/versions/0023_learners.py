@@ -1,4 +1,6 @@
-"""Nothing yet: the number is kept for learners.  Expand only."""
+"""What a learner sees of himself is found by his pseudonym: cases, newest first, and questions what records he has.  Expand only."""
+
+from alembic import op
 
 revision = "0023"
 down_revision = "0022"
@@ -7,4 +9,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute("CREATE INDEX transfer_of_learner ON transfer (learner, opened_at, id)")
+    op.execute("CREATE INDEX enquiry_by_learner ON enquiry (learner)")
