@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gateway.transfers.operator_acts import RowLeaf
 from gateway.transfers.people import DONE, REFUSED, ActLine
+from gateway.web.pages.audit_words import act_words
 from gateway.web.pages.render import when
 from gateway.web.pages.sheet import Cell, Column, Link, Sheet
 from gateway.web.pages.visit import Shown, Visit
@@ -79,7 +80,7 @@ def _line(visit: Visit, row: ActLine, leaf: RowLeaf | None) -> tuple[Cell, ...]:
         row.person or "–",
         roles,
         row.member or "–",
-        row.act,
+        act_words(visit, row.act),
         about,
         said(visit, row.outcome),
         row.reason or "–",

@@ -143,7 +143,9 @@ def _sheet(visit: Visit, made: Report) -> Sheet:
 
 def _place(visit: Visit, dimension: str, value: str) -> str:
     """A value in people's words: the name with the code, as the PDF has it."""
-    if dimension in {MONTH, SOURCE, ACCEPTING, KIND} and value not in {HIDDEN, ""}:
+    if dimension == KIND and value not in {HIDDEN, ""}:
+        return f"{visit.word(value)} {value}"
+    if dimension in {MONTH, SOURCE, ACCEPTING} and value not in {HIDDEN, ""}:
         return value
     told = visit.site.parts.papers.names.told(dimension, value)
     return told.en if visit.english and told.en else told.zh
