@@ -11,11 +11,10 @@ from rich.console import Console
 
 from gateway.cli.faults import CliError
 from gateway.cli.helps import Command, about, group
-from gateway.cli.options import AsJson, NoColor
-from gateway.cli.screen import Screen, facts, table
+from gateway.cli.screen import facts, table
 from gateway.cli.signing import Plan, Signer, sign_and_send
 from gateway.cli.spread import spread
-from gateway.cli.transfer_source import TIMEOUT_S, KeyFile, MemberId, Url, Where
+from gateway.cli.transfer_source import TIMEOUT_S, Reader, Where
 from gateway.client.reading import ReadingApi
 from gateway.errors import TransferError, TransferLogError
 from gateway.federation.channels.reading import ReadingChannel, http_session
@@ -54,16 +53,19 @@ app = group(
     help=about(
         "显示轮值表、未了事项与交接:谁已签,还缺谁,清单当时与现在。",
         "Show rota, open duties and handovers: who signed, what changed.",
-        f"ceg presiding show {HERE}",
+        "ceg presiding show --config gateway.toml",
         f"ceg presiding show {HERE} --json",
-        more_zh="各成员行所见相同。交接不改变职权:职权依轮值表的日期起止。",
-        more_en="All members see the same. No handover moves a power: powers follow the rota's dates.",
+        more_zh="给 --url 时以成员行的身份向网关查询,各成员行所见相同;否则直接读节点的数据库与信任文件。"
+        "交接不改变职权:职权依轮值表的日期起止。",
+        more_en="With --url asked of the gateway as one member, and all members see the same; else read from the node's database and "
+        "its trust file. No handover moves a power: powers follow the rota's dates.",
     ),
 )
-def show(url: Url, member: MemberId, key_file: KeyFile, as_json: AsJson = False, no_color: NoColor = False) -> None:
+@spread
+def show(reader: Reader) -> None:
     """What the gateway says, as it is."""
-    screen = Screen.open(as_json, no_color)
-    found = asyncio.run(_found(Where(url, member, key_file, None, None)))
+    screen = reader.screen()
+    found = asyncio.run(_shown(reader.where))
     screen.emit(found, lambda console: _draw(console, found))
 
 
@@ -130,6 +132,11 @@ def accept(signer: Signer) -> None:
     head = {"size": handover.log_size, "root": handover.log_root}
     plan = _plan(Act.HANDOVER_ACCEPT, line) | {"head": head, "duties": signed, "remarks": changed}
     sign_and_send(screen, signer, plan, _draw_plan, lambda operator: operator.agree(Act.HANDOVER_ACCEPT, line["scope"], content))
+
+
+async def _shown(where: Where) -> dict[str, Any]:
+    async with where.open() as cases:
+        return await cases.presiding()
 
 
 async def _found(where: Where) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Where cases are read: a gateway's reading API as one member, or a node's own database as the centre."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,10 @@ from gateway.client.reading import ReadingApi
 from gateway.crypto.keys import SigningKey
 from gateway.errors import TransferError
 from gateway.federation.channels.reading import ReadingChannel, http_session
+from gateway.federation.members import Turn
 from gateway.system import SystemClock, SystemIds
 from gateway.transfers.finality import Finality
+from gateway.transfers.presiding_board import rota_json
 from gateway.transfers.registry import signed_agreements
 from gateway.transfers.rule_view import RuleShelf
 from gateway.transfers.status import EVERYBODY, PAGE_MAX, Status
@@ -47,6 +49,8 @@ class Cases(Protocol):
 
     async def agreements(self) -> dict[str, Any]: ...
 
+    async def presiding(self) -> dict[str, Any]: ...
+
     async def rules(self, *, cursor: str = "") -> dict[str, Any]: ...
 
     async def rule_file(self, id: str, version: str, accepting: str) -> bytes: ...
@@ -59,6 +63,8 @@ class OwnCases:
     """A node's database, read as the centre may."""
 
     status: Status
+    rota: Callable[[], Sequence[Turn]] = tuple
+    """The turns of the trust file in force; none where only the data folder is known."""
 
     async def transfers(self, *, state: str = "", cursor: str = "", most: int = 50) -> dict[str, Any]:
         return await self.status.listing(EVERYBODY, state=state, cursor=cursor, most=most)
@@ -74,6 +80,12 @@ class OwnCases:
 
     async def agreements(self) -> dict[str, Any]:
         return await self.status.agreements(EVERYBODY)
+
+    async def presiding(self) -> dict[str, Any]:
+        """The head is the one stored, and not signed anew."""
+        size, root = await self.status.reading.head()
+        shown = await rota_json(self.status.database, self.rota(), SystemClock().now())
+        return shown | {"head": {"size": size, "root": root.hex(), "checkpoint": None}}
 
     async def rules(self, *, cursor: str = "") -> dict[str, Any]:
         return await self._shelf.rule_page(day_of(""), cursor=cursor, most=PAGE_MAX)
@@ -107,7 +119,8 @@ class Where:
                 settings = node.settings
                 founding = (lambda: signed_agreements(load_trust(settings))) if settings is not None else tuple
                 final_size = (lambda: _final_size(node)) if settings is not None else None
-                yield OwnCases(Status(node.database, node.reading, founding=founding, final_size=final_size))
+                rota = (lambda: load_trust(settings).data.presiding) if settings is not None else tuple
+                yield OwnCases(Status(node.database, node.reading, founding=founding, final_size=final_size), rota)
             return
         member, key = self.identity()
         async with http_session() as session:

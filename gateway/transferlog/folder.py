@@ -27,6 +27,15 @@ def export_files(size: int, checkpoint: str, get_tile: GetTile, read_leaves: Rea
     yield CHECKPOINT_PATH, checkpoint.encode("utf-8")
 
 
+def folder_paths(size: int) -> Iterator[str]:
+    """The path of every file of a log of `size`, as `export_files` has them."""
+    for index in range((size + WIDTH - 1) // WIDTH):
+        yield TileRef(ENTRIES, index, tile_width(size, ENTRIES, index)).path
+    for ref in all_tiles(size):
+        yield ref.path
+    yield CHECKPOINT_PATH
+
+
 def folder_tiles(read: ReadFile) -> GetTile:
     """A `GetTile` over files."""
 

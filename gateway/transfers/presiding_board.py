@@ -5,7 +5,7 @@ from one unit to the other.  What both sign about the change is a handover (`han
 open is read from the counts kept with the cases, so it costs the same at any size.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -135,8 +135,18 @@ def _checks(trust: TrustFile, now: TurnLine | None, following: TurnLine | None, 
 
 def board_json(board: Board) -> dict[str, Any]:
     """What members are shown of it: rota, open duties, handovers."""
-    rota = [{"member": turn.member, "from": utc_text(turn.since), "until": utc_text(turn.until), "when": turn.when} for turn in board.turns]
-    return {"rota": rota, "duties": dict(board.open), "handovers": [handover_json(line) for line in board.handovers]}
+    return _shown(board.turns, board.open, board.handovers)
+
+
+async def rota_json(database: Database, rota: Sequence[Turn], at: datetime) -> dict[str, Any]:
+    """The same of a rota and a database alone, as whoever has the node's files sees it.  Raises StorageError."""
+    rows = [HandoverRow(*row) for row in await database.fetch("handovers_all")]
+    return _shown([_line(turn, at) for turn in rota], await open_duties(database, day_of(at)), lines_of(rota, rows, at))
+
+
+def _shown(turns: Sequence[TurnLine], duties: Mapping[str, int], handovers: Sequence[HandoverLine]) -> dict[str, Any]:
+    rota = [{"member": turn.member, "from": utc_text(turn.since), "until": utc_text(turn.until), "when": turn.when} for turn in turns]
+    return {"rota": rota, "duties": dict(duties), "handovers": [handover_json(line) for line in handovers]}
 
 
 def _line(turn: Turn, at: datetime) -> TurnLine:

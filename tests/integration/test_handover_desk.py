@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -53,6 +54,12 @@ class Desk:
             where += ("--config", self.config)
         return await asyncio.to_thread(ceg, "presiding", *arguments, *where, "--json")
 
+    async def beside(self, *where: object) -> Any:
+        """What the command line tells that reads the node's files itself."""
+        ran = await asyncio.to_thread(ceg, "presiding", "show", *where, "--json")
+        assert ran.code == 0, ran.err
+        return ran.document
+
     def leaves(self) -> list[str]:
         found = Books(self.folder / "data" / "gateway.db")
         try:
@@ -79,6 +86,7 @@ async def test_presiding_when_carried_through_by_both_units_then_each_sees_list_
     """PR-352 to PR-360, from the banks' side."""
     async with desk(tmp_path) as here:
         looked = (await here.presiding(STRANGER, "show")).document
+        assert (await here.beside("--config", here.config))["handovers"] == looked["handovers"], "what can be signed, by the rota"
         assert [turn["when"] for turn in looked["rota"]] == ["now", "to_come"]
         (line,) = looked["handovers"]
         assert (line["state"], line["waits_for"], line["open"], line["overdue"]) == (None, GOES, True, False)
@@ -95,7 +103,11 @@ async def test_presiding_when_carried_through_by_both_units_then_each_sees_list_
         assert (tried.document["head"], tried.document["remarks"]) == (done.document["head"], {})
         done = await here.presiding(COMES, "accept", "--yes")
         assert (done.code, done.document["status"], here.leaves()) == (0, 200, ["presiding.handed_over", "presiding.accepted"])
-        (line,) = (await here.presiding(STRANGER, "show")).document["handovers"]
+        shown = (await here.presiding(STRANGER, "show")).document
+        (line,) = shown["handovers"]
+        own = await here.beside("--config", here.config)
+        assert own == shown | {"head": shown["head"] | {"checkpoint": None}}, "the node's own files say the same"
+        assert await here.beside("--data", here.folder / "data") == own | {"rota": []}, "no trust file, no rota; what was signed is there"
         assert (line["state"], line["waits_for"], line["open"], line["remarks"]) == ("accepted", None, False, {})
         assert line["accepted"]["leaf"] == done.document["leaf"]
         async with aiohttp.ClientSession() as session, session.get(here.url + "/v1/presiding") as answer:

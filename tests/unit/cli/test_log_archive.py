@@ -18,12 +18,15 @@ from support.region import ORIGIN, ManualClock, SeededIds, key_of, region
 from support.stamps import LocalAuthority
 from support.tree import ROOT
 
+from gateway.cli.log_archive import opened
 from gateway.crypto.timestamps import REPLY_BYTES_MAX
 from gateway.errors import PeerUnavailableError, SettingsError, TransferLogError
 from gateway.federation.channels.timestamp import HttpStamps
 from gateway.settings import Settings
 from gateway.transferlog.checkpoint import LOG_SIGNATURE, NoteKey
+from gateway.transferlog.folder import folder_entries
 from gateway.transfers.log_export import LogExport
+from gateway.transfers.log_keeping import restore_log
 from gateway.transfers.log_tasks import export_tasks, load_authority, stamp_tasks
 from gateway.transfers.stamping import Stamping
 
@@ -215,6 +218,10 @@ def test_archive_when_made_twice_then_the_same_bytes_and_never_over_something(no
     assert {path: (len(data), sha256(data).hexdigest()) for path, data in files(archive).items() if path != "manifest.json"} == {
         path: (length, digest) for path, length, digest in manifest["files"]
     }
+    listed = [path for path, *_ in manifest["files"]]
+    assert listed == sorted(listed)
+    (tmp_path / "a file").touch()
+    assert ceg("log", "archive", tmp_path / "a file", "--config", node.config, "--json").problem["code"] == "cli.file_exists"
 
 
 def test_restore_when_the_database_is_empty_then_the_same_log_and_again_nothing(node, archive: Path, tmp_path: Path) -> None:
@@ -237,9 +244,72 @@ def test_restore_when_the_database_holds_another_log_then_refused(node, archive:
     config, database = empty_node(node, tmp_path)
     assert ceg("log", "restore", archive, "--config", config).code == 0
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE log_head SET root = zeroblob(32)")
-    ran = ceg("log", "restore", archive, "--config", config, "--json")
-    assert (ran.code, ran.problem["code"]) == (6, "transferlog.not_a_beginning")
+        good = connection.execute("SELECT size, root FROM log_head").fetchone()
+    for size, root in ((good[0], bytes(32)), (good[0] + 1, good[1])):
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE log_head SET size = ?, root = ?", (size, root))
+        ran = ceg("log", "restore", archive, "--config", config, "--json")
+        assert (ran.code, ran.problem["code"]) == (6, "transferlog.not_a_beginning"), size
+
+
+async def test_restore_when_the_leaves_do_not_come_to_the_verified_root_then_refused(archive: Path, tmp_path: Path) -> None:
+    """The folder changed between verification and writing."""
+    size = json.loads((archive / "manifest.json").read_bytes())["size"]
+    leaves = [raw for _, raw in folder_entries(lambda path: files(archive)[path], size)]
+    async with opened(tmp_path / "new.db") as database:
+        with pytest.raises(TransferLogError, match=r"transferlog\.not_a_beginning"):
+            await restore_log(database, leaves[:-1], size, bytes(32))
+
+
+def test_restore_when_the_archive_does_not_hold_then_named_and_nothing_is_written(node, archive: Path, tmp_path: Path) -> None:
+    """TL-60, TL-61: not with what a dry run would find, nor under another log's key, nor with a bank's signature that does not hold."""
+    config, database = empty_node(node, tmp_path)
+    good = files(archive)
+    manifest, trust = good["manifest.json"].decode(), node.trust.read_text("utf-8")
+    told = json.loads(manifest)
+    bundle = next(path for path in good if path.startswith("tile/entries/"))
+    lines = [line.rstrip(",") for line in manifest.split("\n")[1:-2]]
+    changed = good[bundle].replace(b"settled", b"settlex", 1)
+
+    def listing(*listed: str) -> str:
+        return manifest.partition("\n")[0] + "\n" + ",\n".join(sorted(listed)) + "\n]}\n"
+
+    def restored(trust_text: str = trust, **changes: bytes | str) -> str:
+        for path, data in (good | changes).items():
+            (archive / path).write_bytes(data if isinstance(data, bytes) else data.encode())
+        other = tmp_path / "trust.json"
+        other.write_text(trust_text, "utf-8")
+        ran = ceg("log", "restore", archive, "--config", config, "--trust-file", other, "--json")
+        assert (ran.code, database.exists()) == (6, False), ran.err
+        return ran.document["finding"]["code"] if ran.out else str(ran.problem["code"])
+
+    assert listing(*lines) == manifest
+    lies = {
+        "shorter list": listing(*lines[:-1]),
+        "longer list": listing(*lines, lines[-1].replace("tile/", "tile/9")),
+        "outside": listing(*lines[:-1], lines[-1].replace("tile/", "../tile/")),
+        "kind": manifest.replace("ceg-log-archive", "ceg-log-archivf"),
+        "form": manifest.replace('"v": 1', '"v": 2'),
+        "root": manifest.replace(told["root"], "0" * 64),
+        "huge": manifest.replace(f'"size": {told["size"]}', f'"size": {10**30}'),
+        "negative": manifest.replace(f'"size": {told["size"]}', '"size": -1'),
+        "cut off": manifest[:-20],
+    }
+    for lie, text in lies.items():
+        assert text != manifest, lie
+        assert restored(**{"manifest.json": text}) == "transferlog.bad_manifest", lie
+    length = len(good[bundle])
+    assert restored(**{"manifest.json": manifest.replace(f", {length}, ", f", {length + 1}, ")}) == "transferlog.file_changed"
+    assert restored(**{bundle: good[bundle][:-1]}) == "transferlog.file_changed"
+    fits = manifest.replace(sha256(good[bundle]).hexdigest(), sha256(changed).hexdigest())
+    assert restored(**{bundle: changed, "manifest.json": fits}) == "transferlog.leaf_changed"
+    stranger = NoteKey(ORIGIN, LOG_SIGNATURE, key_of("stranger").public_raw).vkey
+    assert restored(trust.replace(json.loads(trust)["gateway"]["log"]["vkey"], stranger)).startswith("transferlog.")
+    document = json.loads(trust)
+    for member in document["members"]:
+        for key in member["keys"]:
+            key["not_before"] = "2026-11-20T01:00:00Z"
+    assert restored(json.dumps(document)) == "transferlog.bad_envelope"
 
 
 def test_archive_when_a_file_is_changed_missing_or_the_manifest_lies_then_named(node, archive: Path) -> None:
