@@ -99,7 +99,10 @@ async def _play(
         screen.emit(result.document, lambda console: draw(console, result, telling))
     if keep:
         await leave_to_people(sandbox)
-        screen.note("仍在运行,Ctrl-C 结束。", "Still running; Ctrl-C ends it.")
+        screen.note(
+            "仍在运行,Ctrl-C 结束。安徽行离线,一件案件送不到:见「滞留」,在「沙箱」恢复。",
+            "Still running; Ctrl-C ends it. Anhui's bank is away and a case is stuck: see Stuck; Sandbox puts it right.",
+        )
     return result.wrong
 
 

@@ -15,7 +15,7 @@ from gateway.client.cases import answer_body
 from gateway.errors import PeerError
 from gateway.simulator.evidence import save
 from gateway.simulator.live import Sandbox, running
-from gateway.simulator.people import SHANGHAI, ZHEJIANG
+from gateway.simulator.people import ANHUI, SHANGHAI, ZHEJIANG
 from gateway.simulator.reckoning import (
     all_quiet,
     count_transfers,
@@ -28,6 +28,7 @@ from gateway.simulator.reckoning import (
 from gateway.simulator.script import FIRST, Progress, Script
 from gateway.simulator.story import Line, short, tell
 from gateway.transferlog.leaf import parse_leaf
+from gateway.web.pages.sandbox_door import Switches
 
 LEFT_FROM = 900
 """Number of the first learner whose case is left to people: none of the played ones."""
@@ -73,8 +74,13 @@ async def play(sandbox: Sandbox, progress: Progress, ready_s: float, save_to: Pa
 
 
 async def leave_to_people(sandbox: Sandbox) -> None:
-    """For `--keep`, when everything was played: cases with estimates lie before Zhejiang's people, to be decided on its console."""
+    """For `--keep`, when everything was played: cases with estimates lie before Zhejiang's people, to be decided on its console.
+
+    And one is stuck: Anhui's bank is away, for as long as its switch on the sandbox's page is on.
+    """
     await Script(sandbox, lambda *_: None, LEFT_FROM).left_to_people(ZHEJIANG)
+    await sandbox.desk.turn(ANHUI, Switches(down=True))
+    await sandbox.desk.send(SHANGHAI, ANHUI)
 
 
 async def _reckon(script: Script, ready_s: float, save_to: Path | None) -> DemoResult:

@@ -15,6 +15,7 @@ from gateway.transfers.answers import Answer
 from gateway.transfers.case_deliveries import Delivery, deliveries
 from gateway.transfers.case_detail import CaseDetail, case_detail, case_row
 from gateway.transfers.centre_overview import FinalSize, Overview, overview
+from gateway.transfers.failing import Failing, failing
 from gateway.transfers.flows import Cause, Flows, causes, flows, kinds_of
 from gateway.transfers.latency import Latency, latency
 from gateway.transfers.latency_days import DaySpread, latency_days
@@ -79,6 +80,10 @@ class Centre:
 
     async def stuck(self, seen_by: str = "") -> tuple[StuckGroup, ...]:
         return await stuck_groups(self.database, self.clock.now(), seen_by)
+
+    async def failing(self, seen_by: str = "") -> tuple[Failing, ...]:
+        """Cases not held whose next message does not get through."""
+        return await failing(self.database, self.clock.now(), seen_by)
 
     async def letters(self, seen_by: str = "") -> tuple[LetterGroup, ...]:
         return await letter_groups(self.database, seen_by)

@@ -1,5 +1,6 @@
 """What the centre's pages read, on a region where cases ended in every way."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from gateway.errors import TrustError
 from gateway.model.people import Person, Role
 from gateway.model.transfer import CLOSED, State
 from gateway.storage.database import Write
+from gateway.storage.rows import OwedRow, TransferRow
 from gateway.transfers.centre import Centre
 from gateway.transfers.dead_letters import Undelivered
 from gateway.transfers.milestones import Leg
@@ -46,6 +48,19 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def all_places(world: World) -> list[Stage]:
     return [await stage(world, place, pulled=place == "confirming") for place in PLACES]
+
+
+async def tried(world: World, times: int) -> None:
+    """Every open message of every case, in vain."""
+    rows = [OwedRow(*row) for row in await world.gateway.database.fetch("owed_failing", tries=0, most=1000)]
+    failed = [row._replace(attempts=times, last_error="peer.unavailable") for row in rows]
+    await world.gateway.database.group((), lambda _: [Write("owed_put", failed)])
+
+
+async def as_canary(world: World, transfer: str) -> None:
+    rows = await world.gateway.database.fetch("transfers_by_id", ids=json.dumps([transfer]))
+    row = TransferRow(*rows[0])._replace(programme="CANARY-1")
+    await world.gateway.database.group((), lambda _: [Write("transfer_put", [row])])
 
 
 async def pages(centre: Centre, wanted: Filter, most: int) -> list[list[str]]:
@@ -125,6 +140,20 @@ async def test_pages_when_cases_ended_in_every_way_then_each_figure_is_what_the_
     assert {(group.stage, group.silent) for group in stuck} == {("delivering", (ACCEPTING,)), ("posting", (SOURCE, ACCEPTING))}
     assert sum(group.n for group in stuck) == sum(sum(group.ages) for group in stuck) == shown.held
     assert await centre.stuck(STRANGER) == ()
+
+    # what does not get through, before it is held: from the second try on, a case once, a bank's own, no canary and no held case
+    assert await centre.failing() == ()
+    await tried(world, times=1)
+    assert await centre.failing() == ()
+    await tried(world, times=3)
+    failing = {each.transfer: (each.member, each.state, each.tries, each.reason) for each in await centre.failing()}
+    delivering = stages[PLACES.index("delivering")].transfer
+    assert failing[delivering] == (ACCEPTING, "delivering", 3, "peer.unavailable")
+    assert not {id_ for id_, state in where.items() if state == "held"} & failing.keys()
+    assert {each.transfer for each in await centre.failing(SOURCE)} == failing.keys()
+    assert await centre.failing(STRANGER) == ()
+    await as_canary(world, delivering)
+    assert {each.transfer for each in await centre.failing()} == failing.keys() - {delivering}
 
     health = {each.member: each for each in await centre.members()}
     assert health[SOURCE].heard_at is not None

@@ -64,11 +64,17 @@ async def test_bank_when_switched_off_on_the_page_then_its_case_waits_for_it_and
             return any(row.scope == altered and row.state == "failed" for row in rows)
 
         await script.until(refused, "the altered message to be refused")
+
+        async def stuck() -> bool:
+            return CASE.findall((await page.get("/stuck"))[1]) == [away]
+
+        await script.until(stuck, "the page to show what is stuck")
         assert not await script.stands(away, "settled")
         await turn(f"members/{ANHUI}")
         await turn("reset")
         for case in (away, altered):
             await script.until(lambda case=case: script.stands(case, "settled"), "the cases to be settled")
+        assert CASE.findall((await page.get("/stuck"))[1]) == []
         assert await booked(sandbox, away) == [(SHANGHAI, "source"), (ANHUI, "accepting")]
         assert await booked(sandbox, altered) == [(JIANGSU, "source"), (ZHEJIANG, "accepting")]
         assert await acts(sandbox, "sandbox.switch") == [

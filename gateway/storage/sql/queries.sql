@@ -140,6 +140,10 @@ ORDER BY max(o.created_at, o.first_at) LIMIT :most
 -- Dead letters, by member, oldest first.
 SELECT * FROM owed WHERE dead_since <> '' AND state IN ('new', 'ready') ORDER BY lane, dead_since, jti LIMIT :most
 
+-- name: owed_failing
+-- Messages tried at least `:tries` times that will be tried again, none of them a dead letter; longest owed first.
+SELECT * FROM owed WHERE state IN ('new', 'ready') AND attempts >= :tries AND dead_since = '' ORDER BY created_at, jti LIMIT :most
+
 -- name: dead_letter_counts
 SELECT lane, COUNT(*) AS n FROM owed WHERE dead_since <> '' AND state IN ('new', 'ready') GROUP BY lane
 
