@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= auto
+# One more than there are processors: tests that wait for another process leave theirs to others.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 FIRST ?= 1
 COUNT ?= 1000
 SIM_JOBS ?= 2

@@ -15,7 +15,7 @@ from gateway.client.cases import answer_body
 from gateway.errors import PeerError
 from gateway.simulator.evidence import save
 from gateway.simulator.live import Sandbox, running
-from gateway.simulator.people import ANHUI, SHANGHAI, ZHEJIANG
+from gateway.simulator.people import ANHUI, JIANGSU, SHANGHAI, ZHEJIANG
 from gateway.simulator.reckoning import (
     all_quiet,
     count_transfers,
@@ -76,11 +76,19 @@ async def play(sandbox: Sandbox, progress: Progress, ready_s: float, save_to: Pa
 async def leave_to_people(sandbox: Sandbox) -> None:
     """For `--keep`, when everything was played: cases with estimates lie before Zhejiang's people, to be decided on its console.
 
-    And one is stuck: Anhui's bank is away, for as long as its switch on the sandbox's page is on.
+    And one is stuck.
     """
     await Script(sandbox, lambda *_: None, LEFT_FROM).left_to_people(ZHEJIANG)
+    await leave_one_stuck(sandbox)
+
+
+async def leave_one_stuck(sandbox: Sandbox) -> str:
+    """A case that Anhui's bank does not take, away for as long as its switch on the sandbox's page is on; the case's id.
+
+    From Jiangsu: the story ends with the agreement of Shanghai and Anhui suspended.
+    """
     await sandbox.desk.turn(ANHUI, Switches(down=True))
-    await sandbox.desk.send(SHANGHAI, ANHUI)
+    return await sandbox.desk.send(JIANGSU, ANHUI)
 
 
 async def _reckon(script: Script, ready_s: float, save_to: Path | None) -> DemoResult:

@@ -27,7 +27,7 @@ LAST: Final = 9899
 SENT_MAX: Final = 20
 LOOK_S: Final = 0.5
 SCENARIOS: Final = (
-    Scenario("away", "安徽行离线一分钟", "Anhui's bank is away for a minute", ANHUI, Switches(down=True), 60, SHANGHAI, ANHUI),
+    Scenario("away", "安徽行离线一分钟", "Anhui's bank is away for a minute", ANHUI, Switches(down=True), 60, JIANGSU, ANHUI),
     Scenario(
         "altered", "传输中有一个字节被改", "One byte is changed in transit", JIANGSU, Switches(tamper=True), 20, JIANGSU, ZHEJIANG
     ),

@@ -7,9 +7,11 @@ from pathlib import Path
 import aiohttp
 from support.operators import Browser, operating
 
+from gateway.simulator.demo import leave_one_stuck
 from gateway.simulator.live import Sandbox, running
 from gateway.simulator.people import ANHUI, JIANGSU, SHANGHAI, ZHEJIANG
 from gateway.simulator.script import Script
+from gateway.simulator.switch_desk import SCENARIOS
 
 CASE = re.compile(r'href="/transfers/([0-9a-f]{64})')
 
@@ -111,3 +113,21 @@ async def test_node_in_service_when_asked_for_the_sandbox_then_there_is_no_such_
         assert (await page.get("/sandbox"))[0] == 404
         assert (await page.post("/sandbox/reset"))[0] == 404
         assert "/sandbox" not in (await page.get("/"))[1]
+
+
+async def test_demo_when_its_story_is_told_then_one_case_is_stuck_until_the_switch_is_turned_back(tmp_path: Path) -> None:
+    async with running(tmp_path, random.Random(1)) as sandbox:
+        script, centre = Script(sandbox, lambda *_: None), sandbox.gateway.parts.centre
+        await script.no_agreement()  # how the story ends
+        case = await leave_one_stuck(sandbox)
+
+        async def stuck() -> bool:
+            found = [(each.transfer, each.member, each.state, each.reason) for each in await centre.failing()]
+            return found == [(case, ANHUI, "delivering", "peer.unavailable")]
+
+        await script.until(stuck, "the case to hang")
+        await sandbox.desk.reset()
+        await script.until(lambda: script.stands(case, "settled"), "the case to be settled")
+        assert await centre.failing() == ()
+        again = await sandbox.desk.play(SCENARIOS[0])
+        await script.until(lambda: script.stands(again, "delivering"), "the scenario's case to wait")
