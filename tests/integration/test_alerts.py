@@ -127,11 +127,13 @@ async def test_alarms_when_a_node_has_stuck_cases_then_rows_a_signed_webhook_and
             assert verifies(key, headers["Webhook-Signature"], signed)
             assert not verifies(key, headers["Webhook-Signature"], signed + b" ")
             told = json.loads(body)
-            assert {(each["event"], each["member"], each["n"]) for each in told["alerts"]} == {
+            found = {(each["event"], each["member"], each["n"]) for each in told["alerts"]}
+            assert {each for each in found if each[0] != "difference"} == {  # the state digest may be compared by then, or not yet
                 ("dead_letter", "CN-31", 1), ("dead_letter", "CN-32", 1), ("held", "CN-31", 1), ("held", "CN-32", 2),
             }  # fmt: skip
             await on_the_page(here, {each["fingerprint"]: each["event"] for each in told["alerts"]})
-            assert len(hook.taken) == 1, "told once"
+            every = [each["fingerprint"] for _, later in hook.taken for each in json.loads(later)["alerts"]]
+            assert len(every) == len(set(every)), "each is told once"
 
 
 async def on_the_page(here: Region, alarms: dict[str, str]) -> None:

@@ -235,7 +235,8 @@ class Races:
                 posting = channel.post(self.node.url, message.token, list(message.contents.values()))
                 if hang_up and not attempt:
                     self.score.hang_ups += 1
-                    answer = await asyncio.wait_for(posting, self.chance.random() * DELAY_S)
+                    async with asyncio.timeout(self.chance.random() * DELAY_S):
+                        answer = await posting
                 else:
                     answer = await posting
             except PeerUnavailableError:

@@ -184,6 +184,15 @@ class SftpChannel:
             yield SftpFolders(client, self._place.path, self._timeout_s)
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
+        """Within the time given.
+
+        The library's own `connect_timeout` is not used: it is `asyncio.wait_for`, which before Python 3.12 loses a cancellation
+        that comes as the connection stands, and a node that is to stop would go on for ever.
+        """
+        async with asyncio.timeout(self._timeout_s):
+            return await self._connected()
+
+    async def _connected(self) -> asyncssh.SSHClientConnection:
         return await asyncssh.connect(
             self._place.host,
             self._place.port,
@@ -193,7 +202,6 @@ class SftpChannel:
             config=None,
             agent_path=None,
             preferred_auth=["publickey"],
-            connect_timeout=self._timeout_s,
             login_timeout=self._timeout_s,
         )
 

@@ -57,7 +57,8 @@ async def _tell(visit: Visit, response: web.StreamResponse) -> None:
             quiet = 0
         quiet += 1
         with suppress(TimeoutError):
-            await asyncio.wait_for(site.stop.wait(), LOOK_S)
+            async with asyncio.timeout(LOOK_S):
+                await site.stop.wait()
 
 
 async def _tell_figures(visit: Visit, response: web.StreamResponse) -> None:

@@ -1,5 +1,6 @@
 """The door to SFTP: names, host key, login, places.  docs/transports.md, TR-17 to TR-20."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,30 @@ async def test_host_key_when_not_the_pinned_one_then_named_and_nothing_sent(tmp_
         with pytest.raises(PeerError) as told:
             await here.exchange.look()
         assert told.value.code == "peer.host_key"
+
+
+async def test_session_when_cancelled_just_as_its_connection_stands_then_it_ends(tmp_path: Path) -> None:
+    """A library that waits with `asyncio.wait_for` connects in a task of its own: ended and not yet heard of is the moment."""
+    stands = asyncio.Event()
+
+    async def hold(channel: SftpChannel) -> None:
+        async with channel.open():
+            stands.set()
+            await asyncio.Event().wait()
+
+    async with desk(tmp_path) as here:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            session = tasks.create_task(hold(here.channel))
+            watched = set[asyncio.Task[object]]()
+            while not session.done() and not stands.is_set():
+                for each in asyncio.all_tasks() - watched - {session}:
+                    if getattr(each.get_coro(), "__name__", "") == "_connect":
+                        each.add_done_callback(lambda _ended: session.cancel())
+                        watched.add(each)
+                await asyncio.sleep(0)
+            if not watched:
+                session.cancel()
+        assert session.cancelled()
 
 
 async def test_login_when_the_key_is_not_the_right_one_then_named(tmp_path: Path) -> None:
